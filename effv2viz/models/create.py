@@ -1,0 +1,105 @@
+"""``create_model``: a network by name, with or without weights."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from effv2viz.datasets.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from effv2viz.models.blocks import Padding
+from effv2viz.models.checkpoints import load_strictly, read_checkpoint
+from effv2viz.models.efficientnetv2 import VARIANTS, EfficientNetV2, pick_device
+from effv2viz.models.pretrained import Weights, find_weights
+from effv2viz.models.squeeze_excite import ATTENTION
+from effv2viz.suggestions import unknown_name
+
+
+def create_model(
+    name: str,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    device: str | torch.device | None = None,
+    attention: str | None = None,
+    num_classes: int | None = None,
+    padding: Padding | None = None,
+    dropout: float | None = None,
+    drop_path: float = 0.2,
+) -> EfficientNetV2:
+    """An EfficientNetV2 in eval mode.
+
+    Args:
+        name: one of ``list_models()``.
+        weights: one of ``list_weights(name)``, or the path of a ``.safetensors``, ``.pth`` or ``.pt`` file with our,
+            torchvision's or timm's keys. Left out, the network is initialised as Google's, from torch's random state.
+        device: ``"auto"`` (cuda, mps or cpu, whichever is there first), a device, or None for torch's active device.
+        attention: the SE module, ``"se"`` (default) or ``"senet"``. Named weights fix it.
+        num_classes: K; 1,000 by default, 10 for nano. Weights fix it: to fine-tune them, call
+            ``model.reset_classifier(num_classes)`` afterwards.
+        padding: ``"symmetric"`` (default) or TensorFlow's ``"same"``. Named weights fix it.
+        dropout: before the classifier, in training; the published value by default.
+        drop_path: rate of stochastic depth, in training.
+
+    Raises:
+        ValueError: for an unknown name, an argument that conflicts with the weights, or weights that do not fit.
+        WeightsUnavailableError: if named weights are neither here nor to be downloaded.
+    """
+    if name not in VARIANTS:
+        raise unknown_name("model", name, VARIANTS)
+    if attention is not None and attention not in ATTENTION:
+        raise unknown_name("attention", attention, ATTENTION)
+    if padding not in (None, "symmetric", "same"):
+        raise unknown_name("padding", padding, ("symmetric", "same"))
+    if num_classes is not None and num_classes < 1:
+        raise ValueError(f"num_classes={num_classes}: a network has at least one class")
+    place = pick_device(device)
+    named: Weights | None = None
+    if weights is not None and not _is_file_name(weights):
+        named = find_weights(name, str(weights))
+        fixed = {"padding": named.padding, "attention": named.attention, "num_classes": len(named.classes())}
+        given = {"padding": padding, "attention": attention, "num_classes": num_classes}
+        for argument, value in fixed.items():
+            if given[argument] not in (None, value):
+                advice = ", or call model.reset_classifier afterwards" if argument == "num_classes" else ""
+                raise ValueError(
+                    f"the weights {named.name!r} of {name} need {argument}={value!r}, not {given[argument]!r}: "
+                    f"leave the argument out{advice}"
+                )
+        padding, attention = named.padding, named.attention
+
+    def build() -> EfficientNetV2:
+        return EfficientNetV2(
+            VARIANTS[name],
+            num_classes=num_classes,
+            attention=attention or "se",
+            padding=padding or "symmetric",
+            dropout=dropout,
+            drop_path=drop_path,
+        )
+
+    if weights is None:
+        model = build()
+    else:
+        active = place or torch.get_default_device()
+        if active.type == "meta":
+            raise ValueError("weights cannot be loaded on the meta device: leave them out there")
+        state_dict, _ = read_checkpoint(named.path() if named else Path(weights))
+        with torch.device("meta"):
+            model = build()
+        dtype = torch.get_default_dtype()
+        state_dict = {
+            key: value.to(active, dtype if value.is_floating_point() else None) for key, value in state_dict.items()
+        }
+        load_strictly(model, state_dict, assign=True)
+    model.name, model.weights = name, named
+    if named:
+        model.preprocessing, model.classes = named.preprocessing, named.classes()
+    else:
+        size = VARIANTS[name].eval_size
+        model.preprocessing = Preprocessing(size, size, "bicubic", IMAGENET_MEAN, IMAGENET_STD)
+    return model.to(place).eval() if place is not None else model.eval()
+
+
+def _is_file_name(weights: str | os.PathLike[str]) -> bool:
+    return not isinstance(weights, str) or weights.endswith((".safetensors", ".pth", ".pt")) or os.sep in weights
