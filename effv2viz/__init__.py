@@ -1,0 +1,74 @@
+"""See what the Squeeze-and-Excitation gates of an EfficientNetV2 do.
+
+Every public name is imported when it is first used, so that ``import effv2viz`` is instant and loads no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from effv2viz.datasets import fashion_sample, load_images, photo_paths
+    from effv2viz.models import (
+        convert_state_dict,
+        create_model,
+        export_state_dict,
+        find_weights,
+        list_models,
+        list_weights,
+    )
+    from effv2viz.probing import collect_gates, find_se, shipped_gates, trace
+    from effv2viz.widgets import explore
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "fashion_sample": "datasets",
+    "load_images": "datasets",
+    "photo_paths": "datasets",
+    "convert_state_dict": "models",
+    "create_model": "models",
+    "export_state_dict": "models",
+    "find_weights": "models",
+    "list_models": "models",
+    "list_weights": "models",
+    "collect_gates": "probing",
+    "find_se": "probing",
+    "shipped_gates": "probing",
+    "trace": "probing",
+    "explore": "widgets",
+}
+_ROOMS = ("datasets", "models", "probing", "figures", "widgets", "training")
+
+__all__ = [
+    "collect_gates",
+    "convert_state_dict",
+    "create_model",
+    "explore",
+    "export_state_dict",
+    "fashion_sample",
+    "find_se",
+    "find_weights",
+    "list_models",
+    "list_weights",
+    "load_images",
+    "photo_paths",
+    "shipped_gates",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(f"effv2viz.{_HOME[name]}"), name)
+    elif name in _ROOMS:
+        value = import_module(f"effv2viz.{name}")
+    else:
+        raise AttributeError(f"module 'effv2viz' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, *_ROOMS])

@@ -31,6 +31,9 @@ class Preprocessing:
         pad: black border on each side after the centre crop to ``size - 2 * pad``, in pixels.
         mean: subtracted from each channel of the picture in [0, 1].
         std: each channel is divided by it.
+        domain: what pictures the network was trained on, in a few words that end the sentence "It was trained on".
+        black_rim: the least share of black pixels in the outermost ring of the crop that pictures of the domain have;
+            ``out_of_domain`` goes by it. Photographs of the world rarely have such a rim.
     """
 
     size: int
@@ -41,6 +44,8 @@ class Preprocessing:
     squash: bool = False
     grey: bool = False
     pad: int = 0
+    domain: str = "photographs (ImageNet)"
+    black_rim: float = 0.0
 
     @property
     def crop(self) -> int:
@@ -74,7 +79,29 @@ class Preprocessing:
         mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (self.mean, self.std))
         return (images.float() * std + mean).clamp(0, 1)
 
+    def out_of_domain(self, images: Tensor) -> Tensor:
+        """Which of the network's inputs (N, 3, H, W) do not look like the pictures it was trained on: (N,) bool.
+
+        A cheap test that catches photographs given to a network for clothing on black ground. It knows nothing of
+        what a picture shows, and for networks without ``black_rim`` it finds nothing.
+        """
+        import torch
+
+        inner = self.denormalize(images)[:, :, self.pad : images.shape[2] - self.pad, self.pad : images.shape[3] - self.pad]
+        black = inner.amax(1) < 2.5 / 255  # (N, crop, crop)
+        rim = torch.ones(black.shape[1:], dtype=torch.bool, device=images.device)
+        rim[1:-1, 1:-1] = False
+        return black[:, rim].float().mean(1) < self.black_rim
+
 
 FASHION = Preprocessing(
-    size=32, resize=28, interpolation="bilinear", mean=(0.286,) * 3, std=(0.353,) * 3, grey=True, pad=2
+    size=32,
+    resize=28,
+    interpolation="bilinear",
+    mean=(0.286,) * 3,
+    std=(0.353,) * 3,
+    grey=True,
+    pad=2,
+    domain="28x28 grey pictures of clothing on black ground (Fashion-MNIST)",
+    black_rim=0.25,
 )

@@ -1,0 +1,52 @@
+"""What every look inside a network keeps: one forward at a time, in eval mode, and the network left as it was."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+_LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()  # type: ignore[type-arg]
+_REGISTRY = threading.Lock()
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Holds the network's lock and puts it into eval mode; afterwards every module has its own mode back.
+
+    The lock is re-entrant. It matters in notebooks, where widget callbacks run beside cells on threads of their own.
+    """
+    with _REGISTRY:
+        lock = _LOCKS.setdefault(model, threading.RLock())
+    with lock:
+        modes = {module: module.training for module in model.modules()}
+        try:
+            model.eval()
+            yield
+        finally:
+            for module, training in modes.items():
+                module.training = training
+
+
+def checked_images(model: nn.Module, images: Tensor) -> Tensor:
+    """A batch as the network takes it: on its device, in its dtype.
+
+    Raises:
+        TypeError: if it is no tensor.
+        ValueError: if it is not (N, C, H, W), is empty, or holds NaN or infinite numbers.
+    """
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images are of type {type(images).__name__}: use load_images(images, model) first")
+    if images.ndim != 4 or len(images) == 0:
+        raise ValueError(f"images have shape {tuple(images.shape)}: use (N, 3, H, W) with N of at least 1")
+    if images.is_floating_point() and not bool(torch.isfinite(images).all()):
+        bad = (~torch.isfinite(images)).flatten(1).any(1).nonzero().flatten().tolist()
+        raise ValueError(f"images hold NaN or infinite numbers, in number {', '.join(map(str, bad[:5]))} of the batch")
+    parameter = next(model.parameters(), None)
+    if parameter is None:
+        return images
+    return images.to(parameter.device, parameter.dtype if images.is_floating_point() else None)
