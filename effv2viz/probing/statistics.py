@@ -97,7 +97,7 @@ class GateStatistics(Mapping[str, SiteStatistics]):
 
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file, whole or not at all."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         tensors = {}
         for name, site in self._sites.items():
@@ -107,7 +107,7 @@ class GateStatistics(Mapping[str, SiteStatistics]):
             tensors |= {f"{name}:{part}": value.contiguous() for part, value in parts.items()}
         metadata = {"provenance": json.dumps(self.provenance, sort_keys=True), "sites": json.dumps(list(self._sites))}
         part = Path(path).with_suffix(".part")
-        save_file(tensors, part, metadata)
+        part.write_bytes(save(tensors, metadata))
         os.replace(part, path)
 
     @classmethod
