@@ -16,13 +16,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from effv2viz.datasets.fashion import CLASSES, load_fashion
 from effv2viz.datasets.preprocessing import FASHION
+from effv2viz.models.downloads import sha256
 from effv2viz.models.efficientnetv2 import VARIANTS, EfficientNetV2, pick_device
+from effv2viz.probing import collect_gates
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def train_fashion(
 ) -> EfficientNetV2:
     """Trains, and returns the network with averaged weights in eval mode.
 
-    ``out`` gets ``checkpoint.pt`` (to resume from), ``log.csv`` (a row an epoch) and ``recipe.json``.
+    ``out`` gets ``checkpoint.pt`` (to resume from), ``log.csv`` (a row an epoch) and ``recipe.json``, and at the end
+    what the package bundles: the weights, and the statistics of their gates over the training set.
 
     Args:
         out: folder of the run; a run that was stopped there goes on.
@@ -170,7 +174,27 @@ def train_fashion(
         report("  ".join(f"{key} {value}" for key, value in row.items()))
     result = average.module
     result.name, result.preprocessing, result.classes = recipe.model, FASHION, CLASSES
-    return result.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload,no-any-return]
+    result = result.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    _write_bundle(out, result, images, labels, rows[-1])
+    return result  # type: ignore[no-any-return]
+
+
+def _write_bundle(out: Path, model: EfficientNetV2, images: Tensor, labels: Tensor, last: dict) -> None:
+    """Writes the weights, and the statistics of their gates over the training pictures as they are."""
+    metadata = {"model": str(model.name), "test_accuracy": str(last["test_accuracy_averaged"])}
+    content = save({key: value.contiguous() for key, value in model.state_dict().items()}, metadata)
+    path = out / f"{model.name}.fashion.safetensors"
+    path.write_bytes(content)
+    loader = ((prepare(x), y) for x, y in zip(images.split(500), labels.split(500), strict=True))
+    gates = collect_gates(model, loader)
+    gates.provenance = {
+        "model": str(model.name),
+        "weights": "fashion",
+        "weights_sha256": sha256(path),
+        "data": "Fashion-MNIST training set",
+        "count": str(len(labels)),
+    }
+    gates.save(out / f"{model.name}.fashion.gates.safetensors")
 
 
 def _save(out: Path, rows: list[dict], recipe: FashionRecipe, *parts: object) -> None:
