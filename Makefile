@@ -1,0 +1,27 @@
+# `make lab` opens the first lesson, `make test` runs all tests. Both set up their own .venv; the second time is fast.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONWARNINGS ?= default
+
+.PHONY: lab test lessons lint
+
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+lab: $(VENV)/installed
+	$(BIN)/effv2viz lab $(if $(PORT),--port $(PORT))
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 notebooks
+
+lessons: $(VENV)/installed
+	$(BIN)/python tests/lessons/refresh.py
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
