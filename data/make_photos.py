@@ -1,4 +1,4 @@
-"""Makes the photographs in ``photos/`` from scikit-image's: ``pip install scikit-image && python data/make_photos.py``."""
+"""Makes the photographs in ``photos/``: ``pip install scikit-image && python data/make_photos.py``."""
 
 from pathlib import Path
 

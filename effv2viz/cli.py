@@ -29,7 +29,9 @@ def lab(
         Optional[Path], typer.Argument(help="Where the lessons are copied to; a checkout opens its own notebooks.")
     ] = None,
     port: Annotated[Optional[int], typer.Option(help="Use this port and no other.", min=1, max=65535)] = None,
-    browser: Annotated[Optional[bool], typer.Option(help="Open a browser; by default where there is a desktop.")] = None,
+    browser: Annotated[
+        Optional[bool], typer.Option(help="Open a browser; by default where there is a desktop.")
+    ] = None,
 ) -> None:
     """Open JupyterLab on the first lesson."""
     from effv2viz.lab import PortTakenError, has_display, run_lab
@@ -64,7 +66,9 @@ def train_fashion_command(
     out: Annotated[Path, typer.Option(help="Folder of the run; a run that was stopped there goes on.")] = Path(
         "runs/fashion"
     ),
-    root: Annotated[Optional[Path], typer.Option(help="Folder with Fashion-MNIST's IDX files, or to download to.")] = None,
+    root: Annotated[
+        Optional[Path], typer.Option(help="Folder with Fashion-MNIST's IDX files, or to download to.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     epochs: Annotated[Optional[int], typer.Option(help="Fewer or more than the recipe's.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Of initialisation, order and augmentation.")] = 0,

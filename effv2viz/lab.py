@@ -57,8 +57,8 @@ def _is_free(port: int) -> bool:
 def lesson_folder(folder: Path | None) -> tuple[Path, Path]:
     """The folder that JupyterLab shows, and the folder in it where the lessons are.
 
-    In a checkout these are the checkout and its ``notebooks``. Elsewhere the lessons are copied out of the package, into
-    ``effv2viz-lessons`` or the given folder; a lesson that is there already is left as it is.
+    In a checkout these are the checkout and its ``notebooks``. Elsewhere the lessons are copied out of the package,
+    into ``effv2viz-lessons`` or the given folder; a lesson that is there already is left as it is.
     """
     source = bundled("notebooks")
     checkout = source.parent
@@ -87,7 +87,7 @@ def lab_command(root: Path, lessons: Path, port: int, *, browser: bool) -> list[
 
 
 def lab_environment(config: Path) -> dict[str, str]:
-    """The environment for JupyterLab: as it is, plus one setting that keeps Lab from asking for news from the network."""
+    """The environment for JupyterLab: as it is, plus a setting that keeps Lab from asking the network for news."""
     page = config / "labconfig" / "page_config.json"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}))

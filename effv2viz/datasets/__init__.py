@@ -2,8 +2,8 @@
 
 from effv2viz.datasets.fashion import CLASSES as FASHION_CLASSES
 from effv2viz.datasets.fashion import FashionPictures, fashion_sample, load_fashion
-from effv2viz.datasets.images import ImageError, load_images, read_pictures
 from effv2viz.datasets.imagenet import imagenet_classes
+from effv2viz.datasets.images import ImageError, load_images, read_pictures
 from effv2viz.datasets.photos import photo_paths
 from effv2viz.datasets.preprocessing import FASHION, Preprocessing
 

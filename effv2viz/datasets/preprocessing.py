@@ -87,7 +87,9 @@ class Preprocessing:
         """
         import torch
 
-        inner = self.denormalize(images)[:, :, self.pad : images.shape[2] - self.pad, self.pad : images.shape[3] - self.pad]
+        inner = self.denormalize(images)[
+            :, :, self.pad : images.shape[2] - self.pad, self.pad : images.shape[3] - self.pad
+        ]
         black = inner.amax(1) < 2.5 / 255  # (N, crop, crop)
         rim = torch.ones(black.shape[1:], dtype=torch.bool, device=images.device)
         rim[1:-1, 1:-1] = False

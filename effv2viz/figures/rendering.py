@@ -27,4 +27,4 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f"cannot save a figure as {path.name!r}: end the name in {', '.join(FORMATS)}")
     metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    figure.savefig(path, metadata=metadata[path.suffix.lower()], dpi=150)  # type: ignore[arg-type]
+    figure.savefig(path, metadata=metadata[path.suffix.lower()], dpi=150)

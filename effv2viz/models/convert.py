@@ -134,7 +134,7 @@ def key_style(state_dict: StateDict) -> Literal["ours", "torchvision", "timm"]:
     """
     for style in ("ours", "torchvision", "timm"):
         if any(_BLOCK[style].fullmatch(key) for key in state_dict):
-            return style  # type: ignore[return-value]
+            return style
     raise ValueError(f"this is no state dict of an EfficientNetV2: its keys start with {list(state_dict)[:3]}")
 
 

@@ -113,5 +113,6 @@ def sha256(path: Path) -> str:
 
 def _unavailable(name: str, place: Path, address: str, reason: str, how_to_fetch: str) -> WeightsUnavailableError:
     return WeightsUnavailableError(
-        f"the weights file {name} is not at {place}, and could not be downloaded from {address}: {reason}. {how_to_fetch}"
+        f"the weights file {name} is not at {place}, and could not be downloaded from {address}: {reason}. "
+        f"{how_to_fetch}"
     )

@@ -52,7 +52,9 @@ class Variant:
     num_classes: int = 1000
 
 
-def scale_variant(base: Variant, *, width: float, depth: float, train_size: int, eval_size: int, dropout: float) -> Variant:
+def scale_variant(
+    base: Variant, *, width: float, depth: float, train_size: int, eval_size: int, dropout: float
+) -> Variant:
     """Widens and deepens ``base`` as EfficientNet's compound scaling does: widths to multiples of 8, depths rounded up.
 
     Source: google/automl ``effnetv2_model.py``, ``round_filters`` (which lacks the "not below 90 %" rule that MobileNet
@@ -269,9 +271,7 @@ class EfficientNetV2(nn.Module):
     def reset_classifier(self, num_classes: int) -> None:
         """A fresh classifier for ``num_classes`` classes, to fine-tune loaded weights on another data set."""
         old = self.classifier
-        self.classifier = nn.Linear(
-            old.in_features, num_classes, device=old.weight.device, dtype=old.weight.dtype
-        )
+        self.classifier = nn.Linear(old.in_features, num_classes, device=old.weight.device, dtype=old.weight.dtype)
         init_like_google(self.classifier)
         self.classes = None
 

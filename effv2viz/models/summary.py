@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -68,7 +69,10 @@ class ModelSummary:
         for number, row in enumerate(cells):
             if number in (1, len(cells) - 1):
                 lines.append("  ".join("-" * width for width in widths))
-            padded = [c.ljust(w) if i in (0, 1, 4, 5, 7) else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+            padded = [
+                c.ljust(w) if i in (0, 1, 4, 5, 7) else c.rjust(w)
+                for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            ]
             lines.append("  ".join(padded).rstrip())
         return "\n".join(lines)
 
@@ -79,7 +83,8 @@ class ModelSummary:
         head, *body = self._cells()
         rows = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in body)
         names = "".join(f'<th scope="col">{html.escape(c)}</th>' for c in head)
-        return f"<table><caption>{html.escape(self.title)}</caption><thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
+        caption = f"<caption>{html.escape(self.title)}</caption>"
+        return f"<table>{caption}<thead><tr>{names}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _share(part: int, whole: int) -> str:
@@ -102,7 +107,7 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
     shapes: dict[str, str] = {}
     handles = []
 
-    def count(name: str) -> object:
+    def count(name: str) -> Callable[[nn.Module, object, Tensor], None]:
         def hook(module: nn.Module, _: object, output: Tensor) -> None:
             if isinstance(module, nn.Conv2d):
                 macs[name] = output[0].numel() * module.weight[0].numel()
@@ -113,14 +118,16 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
         return hook
 
     for name, module in model.named_modules():
-        handles.append(module.register_forward_hook(count(name)))  # type: ignore[arg-type]
+        handles.append(module.register_forward_hook(count(name)))
     was_training = model.training
     try:
         model.eval()
         on_meta = {key: value.detach().to("meta") for key, value in model.state_dict(keep_vars=True).items()}
         first = model.stem.conv.weight
         with torch.no_grad():
-            functional_call(model, on_meta, torch.empty(1, first.shape[1], size, size, dtype=first.dtype, device="meta"))
+            functional_call(
+                model, on_meta, torch.empty(1, first.shape[1], size, size, dtype=first.dtype, device="meta")
+            )
     finally:
         for handle in handles:
             handle.remove()
@@ -134,7 +141,9 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
     def adds(prefix: str, *, se: bool = False) -> int:
         return sum(m for n, m in macs.items() if f"{n}.".startswith(prefix + ".") and (".se." in n or not se))
 
-    def row(name: str, label: str, block: str, repeats: int, stride: int, channels: str, sites: list[nn.Module]) -> SummaryRow:
+    def row(
+        name: str, label: str, block: str, repeats: int, stride: int, channels: str, sites: list[nn.Module]
+    ) -> SummaryRow:
         squeeze = dict.fromkeys(_squeeze_channels(site) for site in sites)
         return SummaryRow(
             stage=label,
@@ -157,9 +166,11 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
     width = variant.stem_channels
     for number, (spec, stage) in enumerate(zip(variant.stages, model.stages, strict=True), start=1):
         kind = "Fused-MBConv" if spec.block == "fused" else "MBConv"
-        sites = [block.se for block in stage if hasattr(block, "se")]
+        sites = [block.get_submodule("se") for block in stage if hasattr(block, "se")]
         channels = f"{width} -> {spec.out_channels}"
-        rows.append(row(f"stage{number}", str(number), f"{kind}{spec.expand} 3x3", spec.repeats, spec.stride, channels, sites))
+        rows.append(
+            row(f"stage{number}", str(number), f"{kind}{spec.expand} 3x3", spec.repeats, spec.stride, channels, sites)
+        )
         width = spec.out_channels
     rows.append(row("head", "head", "Conv 1x1", 1, 1, f"{width} -> {variant.head_channels}", []))
     classes = model.classifier.out_features

@@ -99,7 +99,7 @@ class GateStatistics(Mapping[str, SiteStatistics]):
         """Writes one safetensors file, whole or not at all."""
         from safetensors.torch import save
 
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for name, site in self._sites.items():
             moments = site.by_class
             parts = {"count": moments.count, "mean": moments.mean, "squares": moments.squares}
@@ -180,8 +180,12 @@ def collect_gates(
             gate = run[name].gate.double().cpu()
             new = SiteStatistics(_moments(gate, index, groups), gate.amin(0), gate.amax(0))
             old = sums.get(name)
-            sums[name] = new if old is None else SiteStatistics(
-                old.by_class.merge(new.by_class), torch.minimum(old.min, new.min), torch.maximum(old.max, new.max)
+            sums[name] = (
+                new
+                if old is None
+                else SiteStatistics(
+                    old.by_class.merge(new.by_class), torch.minimum(old.min, new.min), torch.maximum(old.max, new.max)
+                )
             )
     if not sums:
         raise ValueError("the loader gave no images")

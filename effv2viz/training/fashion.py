@@ -53,7 +53,7 @@ def prepare(pictures: Tensor) -> Tensor:
 
 
 def augment(pictures: Tensor, cutout: int, generator: torch.Generator) -> Tensor:
-    """Training pictures (N, 28, 28) uint8 to input (N, 3, 32, 32): shifted within the border, mirrored, one square blank."""
+    """Training pictures (N, 28, 28) uint8 to input (N, 3, 32, 32): shifted in the border, mirrored, one square blank."""
     n, side, size = len(pictures), pictures.shape[-1], FASHION.size
 
     def random(high: int) -> Tensor:
@@ -172,11 +172,11 @@ def train_fashion(
         rows.append(row)
         _save(out, rows, recipe, model, average, optimizer, schedule)
         report("  ".join(f"{key} {value}" for key, value in row.items()))
-    result = average.module
+    result: EfficientNetV2 = average.module  # type: ignore[assignment]
     result.name, result.preprocessing, result.classes = recipe.model, FASHION, CLASSES
     result = result.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     _write_bundle(out, result, images, labels, rows[-1])
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def _write_bundle(out: Path, model: EfficientNetV2, images: Tensor, labels: Tensor, last: dict) -> None:
@@ -215,7 +215,9 @@ def _resume(out: Path, recipe: FashionRecipe, *parts: object) -> tuple[list[dict
     before = json.loads((out / "recipe.json").read_text())
     if before != asdict(recipe):
         changed = [key for key, value in asdict(recipe).items() if before.get(key) != value]
-        raise ValueError(f"{out} holds a run of another recipe (it differs in {', '.join(changed)}): use another folder")
+        raise ValueError(
+            f"{out} holds a run of another recipe (it differs in {', '.join(changed)}): use another folder"
+        )
     saved = torch.load(out / "checkpoint.pt", weights_only=True)
     for part, state in zip(parts, saved["parts"], strict=True):
         part.load_state_dict(state)  # type: ignore[attr-defined]

@@ -104,11 +104,15 @@ class GateExplorer:
         self._position.value = int(np.flatnonzero(self._ranking() == number)[0])
 
     def table(self) -> list[dict[str, Any]]:
-        """A row for each channel of the site, in the order shown: channel, squeeze, gate, and the mean gate if known."""
+        """A row for each channel of the site, in the order shown: channel, squeeze, gate, mean gate if known."""
         run, means = self._look(self.image, self.site)[0], self._means()
         rows = []
         for channel in self._ranking():
-            row = {"channel": int(channel), "squeeze": float(run.squeeze[0, channel]), "gate": float(run.gate[0, channel])}
+            row = {
+                "channel": int(channel),
+                "squeeze": float(run.squeeze[0, channel]),
+                "gate": float(run.gate[0, channel]),
+            }
             if means is not None:
                 row["mean gate"] = float(means[channel])
             rows.append(row)
@@ -220,14 +224,15 @@ class GateExplorer:
                 self._drawing = False
 
     def _keep_channel(self, change: Any) -> None:
-        """The marked channel stays the same when the picture or the order changes, and is the first one at a new site."""
+        """Keeps the marked channel when the picture or the order changes; a new site starts at its first one."""
         if change.owner is self._site:
             self._position.value = 0
             self._position.max = self._sites[self.site].channels - 1
             return
-        before = {"image": self.image, "order": self.order}
-        before["image" if change.owner is self._image else "order"] = change.old
-        channel = self._ranking(**before)[self._position.value]
+        if change.owner is self._image:
+            channel = self._ranking(image=change.old)[self._position.value]
+        else:
+            channel = self._ranking(order=change.old)[self._position.value]
         self._position.value = int(np.flatnonzero(self._ranking() == channel)[0])
 
     def _redraw(self) -> None:
@@ -243,7 +248,7 @@ class GateExplorer:
             for name, p in self.prediction()
         )
         warning = ""
-        if self.out_of_domain:
+        if self._preprocessing is not None and self.out_of_domain:
             warning = (
                 '<div role="alert" style="border-left:4px solid #D55E00;padding-left:0.6em"><b>Out of domain.</b> This '
                 f"network was trained on {html.escape(self._preprocessing.domain)}. Its answer here says nothing about "

@@ -99,7 +99,7 @@ def test_google_initialisation(name):
     depthwise, project = block.depthwise.conv.weight, block.project.conv.weight
     assert depthwise.std().item() == pytest.approx((2 / 9) ** 0.5, rel=0.05)
     assert project.std().item() == pytest.approx((2 / project.shape[0]) ** 0.5, rel=0.05)
-    limit = model.classifier.out_features ** -0.5
+    limit = model.classifier.out_features**-0.5
     assert limit * 0.99 < model.classifier.weight.abs().max().item() <= limit
     assert not block.se.reduce.bias.any()
     assert not block.se.expand.bias.any()
