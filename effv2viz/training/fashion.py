@@ -53,7 +53,7 @@ def prepare(pictures: Tensor) -> Tensor:
 
 
 def augment(pictures: Tensor, cutout: int, generator: torch.Generator) -> Tensor:
-    """Training pictures (N, 28, 28) uint8 to input (N, 3, 32, 32): shifted in the border, mirrored, one square blank."""
+    """Training pictures (N, 28, 28) uint8 to input (N, 3, 32, 32): shifted, mirrored, one square blank."""
     n, side, size = len(pictures), pictures.shape[-1], FASHION.size
 
     def random(high: int) -> Tensor:

@@ -56,7 +56,7 @@ def test_it_shows_a_picture_where_no_widget_can_be_shown_and_saves_itself(view, 
     for ending in (".png", ".svg", ".pdf"):
         view.save(tmp_path / f"view{ending}")
         assert (tmp_path / f"view{ending}").stat().st_size > 1000
-    with pytest.raises(ValueError, match="'view.bmp'"):
+    with pytest.raises(ValueError, match=r"'view\.bmp'"):
         view.save(tmp_path / "view.bmp")
 
 
