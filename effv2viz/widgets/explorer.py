@@ -258,7 +258,8 @@ class GateExplorer:
         self._png = to_png(figure)
         self._text.value = (
             f'{warning}<div style="display:flex;gap:2em;align-items:center"><div role="status">'
-            f"{html.escape(self._message)}</div><table>{bars}</table></div>"
+            f"{html.escape(self._message)}</div>"
+            f'<table style="white-space:nowrap;line-height:1.4">{bars}</table></div>'
         )
         self._canvas.value = (
             f'<img style="max-width:100%" alt="{html.escape(self._alt())}" '
