@@ -15,7 +15,7 @@ lab: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 notebooks
+	PYTHONPATH=tests/lessons/offline $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 notebooks
 
 lessons: $(VENV)/installed
 	$(BIN)/python tests/lessons/refresh.py

@@ -17,6 +17,9 @@ class WeightsUnavailableError(OSError):
 class Source(Protocol):
     """Where a file of weights comes from."""
 
+    def here(self) -> Path | None:
+        """The whole file, if it is on this machine already. Nothing is downloaded."""
+
     def path(self, *, how_to_fetch: str) -> Path:
         """The file on this machine, downloaded if need be and checked.
 
@@ -31,10 +34,13 @@ class Bundled:
 
     name: str
 
-    def path(self, *, how_to_fetch: str) -> Path:
+    def here(self) -> Path:
         from effv2viz.bundled import bundled
 
         return bundled("data", "weights", self.name)
+
+    def path(self, *, how_to_fetch: str) -> Path:
+        return self.here()
 
 
 @dataclass(frozen=True)
@@ -43,17 +49,33 @@ class Release:
 
     url: str
 
+    @property
+    def name(self) -> str:
+        return self.url.rpartition("/")[2]
+
+    @property
+    def hash_prefix(self) -> str:
+        match = re.search(r"-([0-9a-f]{8,})\.", self.name)
+        if match is None:
+            raise ValueError(f"the file name of {self.url} declares no hash")
+        return match[1]
+
+    def _target(self) -> Path:
+        import torch.hub
+
+        return Path(torch.hub.get_dir()) / "checkpoints" / self.name
+
+    def here(self) -> Path | None:
+        target = self._target()
+        return target if target.exists() and sha256(target).startswith(self.hash_prefix) else None
+
     def path(self, *, how_to_fetch: str) -> Path:
         import torch.hub
 
-        name = self.url.rpartition("/")[2]
-        match = re.search(r"-([0-9a-f]{8,})\.", name)
-        if match is None:
-            raise ValueError(f"the file name of {self.url} declares no hash")
-        prefix = match[1]
-        target = Path(torch.hub.get_dir()) / "checkpoints" / name
-        if target.exists() and sha256(target).startswith(prefix):
-            return target
+        found = self.here()
+        if found is not None:
+            return found
+        name, prefix, target = self.name, self.hash_prefix, self._target()
         target.unlink(missing_ok=True)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -72,12 +94,18 @@ class Hub:
     repo: str
     name: str = "model.safetensors"
 
-    def path(self, *, how_to_fetch: str) -> Path:
-        from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    def here(self) -> Path | None:
+        from huggingface_hub import try_to_load_from_cache
 
         cached = try_to_load_from_cache(self.repo, self.name)
-        if isinstance(cached, str) and self._is_whole(Path(cached)):
-            return Path(cached)
+        return Path(cached) if isinstance(cached, str) and self._is_whole(Path(cached)) else None
+
+    def path(self, *, how_to_fetch: str) -> Path:
+        from huggingface_hub import constants, hf_hub_download
+
+        found = self.here()
+        if found is not None:
+            return found
         folder = Path(constants.HF_HUB_CACHE) / f"models--{self.repo.replace('/', '--')}"
         address = f"{constants.ENDPOINT}/{self.repo}"
         try:

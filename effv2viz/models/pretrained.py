@@ -49,6 +49,10 @@ class Weights:
     attention: str = "se"
     statistics: Bundled | None = None
 
+    def is_here(self) -> bool:
+        """Whether the whole file is on this machine already."""
+        return self.source.here() is not None
+
     def path(self) -> Path:
         """The file on this machine, downloaded if need be.
 

@@ -15,7 +15,7 @@ from effv2viz.models import (
     export_state_dict,
     list_weights,
 )
-from effv2viz.models.downloads import Release
+from effv2viz.models.downloads import Hub, Release
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ class Evil:
 
 
 def test_bad_files_are_refused(nano, tmp_path, capsys):
-    (tmp_path / "evil.pth").write_bytes(pickle.dumps({"stage1.0.fused.conv.weight": Evil()}))
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps({"stage1.0.fused.conv.weight": Evil()}, protocol=2))
     with pytest.raises(ValueError, match=r"evil\.pth .*run code"):
         create_model("efficientnetv2_nano", weights=tmp_path / "evil.pth")
     assert "code ran" not in capsys.readouterr().out
@@ -90,14 +90,29 @@ def test_listed_weights():
 
 @pytest.fixture
 def server():
-    """Serves ``content`` on loopback; ``behaviour`` is whole, broken off or corrupt."""
+    """Serves ``content`` on loopback as a release and as a hub would; ``behaviour`` is whole, broken off or corrupt."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            content = self.server.content
+        def answer(self, content):
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
+            digest = hashlib.sha256(self.server.content).hexdigest()
+            for name, value in {  # what the hub says of a large file
+                "X-Repo-Commit": "0" * 40,
+                "ETag": f'"{digest}"',
+                "X-Linked-Etag": f'"{digest}"',
+                "X-Linked-Size": str(len(self.server.content)),
+            }.items():
+                self.send_header(name, value)
             self.end_headers()
+
+        def do_HEAD(self):
+            self.answer(self.server.content)
+
+        def do_GET(self):
+            content = self.server.content
+            self.server.asked.append(self.path)
+            self.answer(content)
             if self.server.behaviour == "broken off":
                 self.wfile.write(content[: len(content) // 2])
             else:
@@ -107,7 +122,7 @@ def server():
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.content, server.behaviour = b"weights" * 10_000, "whole"
+        server.content, server.behaviour, server.asked = b"weights" * 10_000, "whole", []
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -136,3 +151,49 @@ def test_without_a_network_the_error_says_how_to_fetch(tmp_path, monkeypatch):
     nowhere = Release("http://127.0.0.1:9/net-12345678.pth")
     with pytest.raises(WeightsUnavailableError, match=r"net-12345678\.pth is not at .*checkpoints.*effv2viz fetch"):
         nowhere.path(how_to_fetch="On a machine with a network run: effv2viz fetch x")
+
+
+@pytest.fixture
+def hub(server, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    address = f"http://127.0.0.1:{server.server_port}"
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, address)
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
+    return Hub("timm/net")
+
+
+def test_a_hub_file_is_checked_and_cached(server, hub, tmp_path):
+    server.behaviour = "corrupt"  # the right size, another content: the hub's client itself does not notice
+    with pytest.raises(WeightsUnavailableError, match=r"model\.safetensors is not at .*declared hash.*Run this"):
+        hub.path(how_to_fetch="Run this.")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size >= len(server.content)]
+    server.behaviour = "whole"
+    assert hub.path(how_to_fetch="").read_bytes() == server.content
+    assert server.asked[-1] == "/timm/net/resolve/main/model.safetensors"
+    before = len(server.asked)
+    assert hub.path(how_to_fetch="").read_bytes() == server.content
+    assert len(server.asked) == before  # from the cache
+    hub.path(how_to_fetch="").resolve().write_bytes(b"rotten" * 100)
+    assert hub.path(how_to_fetch="").read_bytes() == server.content  # a rotten cache is replaced
+
+
+def test_a_hub_file_that_breaks_off_is_never_taken_for_whole(server, hub, tmp_path):
+    server.behaviour = "broken off"
+    with pytest.raises(WeightsUnavailableError, match=r"model\.safetensors is not at .*Run this"):
+        hub.path(how_to_fetch="Run this.")
+    assert not list(tmp_path.rglob("model.safetensors"))
+    server.behaviour = "whole"
+    assert hub.path(how_to_fetch="").read_bytes() == server.content
+
+
+def test_without_a_network_the_hub_is_named(hub, monkeypatch):
+    from huggingface_hub import constants
+
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    with pytest.raises(WeightsUnavailableError, match=r"model\.safetensors is not at .*models--timm--net.*Run this"):
+        hub.path(how_to_fetch="Run this.")
