@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: lab test lessons lint
+.PHONY: lab test lessons screenshots lint
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -18,7 +18,10 @@ test: $(VENV)/installed
 	PYTHONPATH=tests/lessons/offline $(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 notebooks
 
 lessons: $(VENV)/installed
-	$(BIN)/python tests/lessons/refresh.py
+	PYTHONPATH=tests/lessons/offline $(BIN)/python tests/lessons/refresh.py
+
+screenshots: $(VENV)/installed
+	$(BIN)/python -m pytest tests/browser --screenshots docs
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

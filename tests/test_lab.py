@@ -1,12 +1,14 @@
 """The lab command: a taken port is said plainly, and lessons are copied without overwriting any."""
 
+import os
 import socket
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from effv2viz.cli import app
-from effv2viz.lab import PortTakenError, choose_port, lesson_folder
+from effv2viz.lab import PortTakenError, choose_port, has_display, lab_command, lab_environment, lesson_folder
 
 
 def test_a_taken_port_is_said_plainly():
@@ -32,3 +34,41 @@ def test_fetch_names_the_nearest_model():
     done = CliRunner().invoke(app, ["fetch", "efficientnetv2"])
     assert done.exit_code == 1
     assert "unknown model 'efficientnetv2'" in done.output
+
+
+def test_the_command_says_so_when_the_port_is_taken():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        done = CliRunner().invoke(app, ["lab", "--port", str(other.getsockname()[1])])
+    assert done.exit_code == 1
+    assert "is taken by another program: stop that, or choose another" in done.output
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no root")
+def test_root_and_machines_without_a_desktop_are_served_too(tmp_path, monkeypatch):
+    root, lessons = lesson_folder(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    command = lab_command(root, lessons, 8899, browser=False)
+    assert {"--allow-root", "--no-browser", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=8899"} <= set(command)
+    assert "--LabApp.default_url=/lab/tree/00-start-here.ipynb" in command
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "--allow-root" not in lab_command(root, lessons, 8899, browser=True)
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    assert not has_display()
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert has_display()
+
+
+def test_lab_asks_no_network_for_news(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/mine")
+    paths = lab_environment(tmp_path)["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert paths[1] == "/mine"
+    assert "announcements" in Path(paths[0], "labconfig", "page_config.json").read_text()
+
+
+def test_a_checkout_opens_its_own_lessons():
+    repository = Path(__file__).parents[1]
+    assert lesson_folder(None) == (repository, repository / "notebooks")

@@ -1,7 +1,11 @@
-"""The network in channels_last, exported with a dynamic batch, traced by torch.compile's front end, on a device."""
+"""The network in channels_last, in half precision, exported with a dynamic batch, compiled, on a device."""
 
+import shutil
+
+import pytest
 import torch
 
+import effv2viz as ev
 from effv2viz.models import create_model
 from tests.models.references import calibrate, pictures
 
@@ -33,6 +37,26 @@ def test_compile_finds_one_graph():
     compiled = torch.compile(model, backend="eager", fullgraph=True)
     with torch.no_grad():
         torch.testing.assert_close(compiled(x), model(x))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler, and g++ is not here")
+def test_compiled_code_gives_the_same_answers():
+    model, x = nano(), pictures(2, 32)
+    compiled = torch.compile(model)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x), model(x), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_on_the_cpu(dtype):
+    model = ev.create_model("efficientnetv2_nano", weights="fashion")
+    images = ev.load_images(list(ev.fashion_sample().images[:64]), model)
+    with torch.no_grad():
+        expected = model(images)
+        with torch.autocast("cpu", dtype=dtype):
+            found = model(images)
+    assert torch.isfinite(found).all()
+    assert (found.argmax(1) == expected.argmax(1)).float().mean() >= 0.95
 
 
 def test_device_is_auto_named_or_the_active_one():

@@ -1,4 +1,4 @@
-"""The recipe behind the bundled weights, on a data set of a few pictures: it resumes exactly and writes what it says."""
+"""The recipe behind the bundled weights, on a few pictures: it resumes exactly, its files say what it did."""
 
 import struct
 from dataclasses import replace
@@ -43,7 +43,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(root, tmp_path):
     train_fashion(tmp_path / "stopped", root=root, recipe=RECIPE, device="cpu", report=quiet)
     name = "efficientnetv2_nano.fashion.safetensors"
     assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "stopped" / name).read_bytes()
-    with pytest.raises(ValueError, match="another recipe .it differs in seed"):
+    with pytest.raises(ValueError, match=r"another recipe \(it differs in seed\)"):
         train_fashion(tmp_path / "whole", root=root, recipe=replace(RECIPE, seed=1), device="cpu", report=quiet)
 
 
