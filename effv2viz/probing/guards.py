@@ -14,22 +14,51 @@ _LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyD
 _REGISTRY = threading.Lock()
 
 
-@contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Holds the network's lock and puts it into eval mode; afterwards every module has its own mode back.
+def eager(model: nn.Module) -> nn.Module:
+    """The network as it was written: out of ``torch.compile``, DataParallel and DistributedDataParallel.
 
-    The lock is re-entrant. It matters in notebooks, where widget callbacks run beside cells on threads of their own.
+    Hooks that are set on a compiled network may not run; on the original they do, and it shares the weights.
+
+    Raises:
+        TypeError: for a TorchScript network, whose original is gone.
+    """
+    while True:
+        if isinstance(model, torch.jit.ScriptModule):
+            raise TypeError(
+                "a TorchScript network cannot be looked into: its Python modules are gone, use the original"
+            )
+        inner = getattr(model, "_orig_mod", None)
+        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            inner = model.module
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
+@contextmanager
+def locked(model: nn.Module) -> Iterator[None]:
+    """Holds the network's lock.
+
+    It is re-entrant. It matters in notebooks, where widget callbacks run beside cells on threads of their own.
     """
     with _REGISTRY:
         lock = _LOCKS.setdefault(model, threading.RLock())
     with lock:
-        modes = {module: module.training for module in model.modules()}
+        yield
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Holds the network's lock and puts it into eval mode; afterwards every module has its own mode back."""
+    with locked(model):
+        training = [module for module in model.modules() if module.training]
         try:
-            model.eval()
+            for module in training:
+                module.training = False
             yield
         finally:
-            for module, training in modes.items():
-                module.training = training
+            for module in training:
+                module.training = True
 
 
 def checked_images(model: nn.Module, images: Tensor) -> Tensor:

@@ -1,70 +1,170 @@
-"""Statistics of every gate over a data set, in one pass and in float64, overall and by class."""
+"""Statistics of gates: what is known of every gate over a data set, overall and by class, and how two sets merge."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from effv2viz.probing.tracing import choose_sites, trace
-from effv2viz.suggestions import unknown_name
+from effv2viz.probing.by_site import BySite
+
+BINS = 20  # of the histograms, each 0.05 wide; what lies outside 0 and 1 counts in the outermost
+SATURATED = 1 / BINS  # a gate below this, or above one minus this, is saturated
 
 
 @dataclass(frozen=True)
-class Moments:
-    """Counts (K,), means (K, C) and sums of squared deviations (K, C) of C gates in K groups of images, float64."""
+class Groups:
+    """C gates in K groups of images. Everything is in float64 but the extremes (float32) and the counts of bins.
+
+    Attributes:
+        count: (K,), images.
+        mean: (K, C).
+        squares: (K, C), sums of squared deviations from the mean.
+        min: (K, C); infinite where a group has no image.
+        max: (K, C); minus infinite where a group has no image.
+        histogram: (K, C, BINS) int32, how many gates fell into each twentieth of 0 to 1.
+    """
 
     count: Tensor
     mean: Tensor
     squares: Tensor
+    min: Tensor
+    max: Tensor
+    histogram: Tensor
+
+    @classmethod
+    def empty(cls, groups: int, channels: int) -> Groups:
+        """No image yet."""
+        zeros = torch.zeros(groups, channels, dtype=torch.float64)
+        return cls(
+            count=torch.zeros(groups, dtype=torch.float64),
+            mean=zeros,
+            squares=zeros.clone(),
+            min=torch.full((groups, channels), float("inf")),
+            max=torch.full((groups, channels), -float("inf")),
+            histogram=torch.zeros(groups, channels, BINS, dtype=torch.int32),
+        )
 
     @property
     def var(self) -> Tensor:
         """The variance within each group, dividing by its count: (K, C)."""
         return self.squares / self.count[:, None]
 
-    def merge(self, other: Moments) -> Moments:
-        """The moments of both sets of images together (Chan, Golub and LeVeque 1979)."""
-        count = self.count + other.count
-        share = torch.where(count > 0, other.count / count.clamp(min=1), 0.0)[:, None]
-        delta = other.mean - self.mean
-        squares = self.squares + other.squares + delta**2 * self.count[:, None] * share
-        return Moments(count, self.mean + delta * share, squares)
+    @property
+    def saturation(self) -> Tensor:
+        """The share of images whose gate lies below 0.05 or above 0.95: (K, C)."""
+        outer = self.histogram[..., 0] + self.histogram[..., -1]
+        return outer.double() / self.count[:, None]
 
-    def together(self) -> Moments:
-        """The moments of all groups as one: K becomes 1."""
-        total = Moments(self.count[:1], self.mean[:1], self.squares[:1])
-        for k in range(1, len(self.count)):
-            total = total.merge(Moments(self.count[k : k + 1], self.mean[k : k + 1], self.squares[k : k + 1]))
-        return total
+    def add(self, gate: Tensor, labels: Tensor) -> None:
+        """Takes in the gates (N, C) float64 of images in groups ``labels`` (N,). Only their groups are touched."""
+        present, index = labels.unique(return_inverse=True)
+        width = gate.shape[1]
+        count = torch.bincount(index, minlength=len(present)).double()
+        mean = torch.zeros(len(present), width, dtype=torch.float64).index_add_(0, index, gate) / count[:, None]
+        squares = torch.zeros_like(mean).index_add_(0, index, (gate - mean[index]).square_())
+        total, merged_mean, merged_squares = _merged(
+            (self.count[present], self.mean[present], self.squares[present]), (count, mean, squares)
+        )
+        self.count[present], self.mean[present], self.squares[present] = total, merged_mean, merged_squares
+        rows = labels[:, None].expand_as(gate)
+        self.min.scatter_reduce_(0, rows, gate.float(), "amin")
+        self.max.scatter_reduce_(0, rows, gate.float(), "amax")
+        bins = (gate * BINS).long().clamp_(0, BINS - 1)
+        places = (rows * width + torch.arange(width)) * BINS + bins
+        ones = torch.ones(1, dtype=torch.int32).expand(places.numel())
+        self.histogram.view(-1).index_add_(0, places.flatten(), ones)
+
+    def merge(self, other: Groups) -> Groups:
+        """Both sets of images together, group by group."""
+        count, mean, squares = _merged((self.count, self.mean, self.squares), (other.count, other.mean, other.squares))
+        low, high = torch.minimum(self.min, other.min), torch.maximum(self.max, other.max)
+        return Groups(count, mean, squares, low, high, self.histogram + other.histogram)
+
+    def together(self) -> Groups:
+        """All groups as one: K becomes 1."""
+        count = self.count.sum(0, keepdim=True)
+        mean = (self.count[:, None] * self.mean).sum(0, keepdim=True) / count
+        between = (self.count[:, None] * (self.mean - mean) ** 2).sum(0, keepdim=True)
+        squares = self.squares.sum(0, keepdim=True) + between
+        low, high = self.min.amin(0, keepdim=True), self.max.amax(0, keepdim=True)
+        return Groups(count, mean, squares, low, high, self.histogram.sum(0, keepdim=True, dtype=torch.int32))
+
+
+_Moments = tuple[Tensor, Tensor, Tensor]
+
+
+def _merged(a: _Moments, b: _Moments) -> _Moments:
+    """Counts, means and squared deviations of two sets together (Chan, Golub and LeVeque 1979)."""
+    count = a[0] + b[0]
+    share = torch.where(count > 0, b[0] / count.clamp(min=1), 0.0)[:, None]
+    delta = b[1] - a[1]
+    return count, a[1] + delta * share, a[2] + b[2] + delta**2 * a[0][:, None] * share
 
 
 @dataclass(frozen=True)
 class SiteStatistics:
     """The gates of one site over a data set; ``by_class`` has a row for each class (one row if there are no labels)."""
 
-    by_class: Moments
-    min: Tensor
-    max: Tensor
+    by_class: Groups
+
+    @cached_property
+    def overall(self) -> Groups:
+        """All images as one group: K is 1."""
+        return self.by_class.together()
 
     @property
     def mean(self) -> Tensor:
         """The mean of each gate over all images: (C,)."""
-        return self.by_class.together().mean[0]
+        return self.overall.mean[0]
 
     @property
     def var(self) -> Tensor:
         """The variance of each gate over all images, dividing by their count: (C,)."""
-        return self.by_class.together().var[0]
+        return self.overall.var[0]
+
+    @property
+    def min(self) -> Tensor:
+        """The smallest value of each gate: (C,)."""
+        return self.overall.min[0]
+
+    @property
+    def max(self) -> Tensor:
+        """The largest value of each gate: (C,)."""
+        return self.overall.max[0]
+
+    @property
+    def histogram(self) -> Tensor:
+        """How many images have each gate in each twentieth of 0 to 1: (C, 20)."""
+        return self.overall.histogram[0]
+
+    @property
+    def saturation(self) -> Tensor:
+        """The share of images whose gate lies below 0.05 or above 0.95: (C,)."""
+        return self.overall.saturation[0]
+
+    @cached_property
+    def separability(self) -> Tensor:
+        """The share of each gate's variance that lies between classes, 0 to 1: (C,). 0 for a gate that never varies."""
+        count, mean = self.by_class.count[:, None], self.by_class.mean
+        between = (count * (mean - self.mean) ** 2).sum(0)
+        total = self.overall.squares[0]
+        return torch.where(total > 0, between / total.clamp(min=1e-300), 0.0)
+
+    @property
+    def site_separability(self) -> float:
+        """The same share for the site: between-class variance of all its gates over their total variance."""
+        total = self.overall.squares[0]
+        return float((self.separability * total).sum() / total.sum()) if float(total.sum()) > 0 else 0.0
 
 
-class GateStatistics(Mapping[str, SiteStatistics]):
+class GateStatistics(BySite[SiteStatistics]):
     """A mapping from the names of sites to their statistics.
 
     Attributes:
@@ -72,43 +172,73 @@ class GateStatistics(Mapping[str, SiteStatistics]):
     """
 
     def __init__(self, sites: Mapping[str, SiteStatistics], provenance: Mapping[str, str] | None = None) -> None:
-        self._sites = dict(sites)
+        super().__init__(sites)
         self.provenance = dict(provenance or {})
-
-    def __getitem__(self, name: str) -> SiteStatistics:
-        if name not in self._sites:
-            raise KeyError(str(unknown_name("site", name, self._sites)))
-        return self._sites[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._sites)
-
-    def __len__(self) -> int:
-        return len(self._sites)
 
     @property
     def count(self) -> int:
         """The number of images."""
-        return int(next(iter(self._sites.values())).by_class.count.sum())
+        return int(next(iter(self.values())).by_class.count.sum())
 
     def __repr__(self) -> str:
-        gates = sum(len(site.min) for site in self._sites.values())
+        gates = sum(site.by_class.mean.shape[1] for site in self.values())
         return f"<GateStatistics of {self.count:,} images: {len(self)} sites, {gates:,} gates>"
+
+    def merge(self, other: GateStatistics) -> GateStatistics:
+        """Both sets of images together. The provenance is this one's, with the new count.
+
+        Raises:
+            ValueError: if they are of different sites, widths or numbers of classes.
+        """
+        for name in {*self, *other}:
+            if name not in self or name not in other:
+                raise ValueError(f"only one of the statistics has the site {name}: they are of different networks")
+            ours, theirs = self[name].by_class.mean.shape, other[name].by_class.mean.shape
+            if ours != theirs:
+                raise ValueError(
+                    f"the statistics of {name} have shapes {tuple(ours)} and {tuple(theirs)} (classes, gates)"
+                )
+        merged = {name: SiteStatistics(site.by_class.merge(other[name].by_class)) for name, site in self.items()}
+        result = GateStatistics(merged, self.provenance)
+        if "count" in result.provenance:
+            result.provenance["count"] = str(result.count)
+        return result
+
+    def table(self) -> list[dict[str, float | int | str]]:
+        """A row for each site: how far its gates vary, how well they separate classes, how many are saturated."""
+        return [
+            {
+                "site": name,
+                "gates": site.mean.numel(),
+                "mean gate": float(site.mean.mean()),
+                "spread over images": float(site.var.sqrt().mean()),
+                "separability": site.site_separability,
+                "saturated": float(site.saturation.mean()),
+            }
+            for name, site in self.items()
+        ]
 
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file, whole or not at all."""
+        unfinished = Path(path).with_name(Path(path).name + ".part")
+        unfinished.write_bytes(self.to_bytes())
+        os.replace(unfinished, path)
+
+    def to_bytes(self) -> bytes:
+        """The content of the file that ``save`` writes."""
         from safetensors.torch import save
 
-        tensors: dict[str, Tensor] = {}
-        for name, site in self._sites.items():
-            moments = site.by_class
-            parts = {"count": moments.count, "mean": moments.mean, "squares": moments.squares}
-            parts |= {"min": site.min, "max": site.max}
-            tensors |= {f"{name}:{part}": value.contiguous() for part, value in parts.items()}
-        metadata = {"provenance": json.dumps(self.provenance, sort_keys=True), "sites": json.dumps(list(self._sites))}
-        part = Path(path).with_suffix(".part")
-        part.write_bytes(save(tensors, metadata))
-        os.replace(part, path)
+        tensors = {
+            f"{name}:{part.name}": getattr(site.by_class, part.name).contiguous()
+            for name, site in self.items()
+            for part in fields(Groups)
+        }
+        metadata = {
+            "kind": "effv2viz gate statistics",
+            "provenance": json.dumps(self.provenance, sort_keys=True),
+            "sites": json.dumps(list(self)),
+        }
+        return save(tensors, metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> GateStatistics:
@@ -123,10 +253,10 @@ class GateStatistics(Mapping[str, SiteStatistics]):
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
-            sites = {}
-            for name in json.loads(metadata["sites"]):
-                moments = Moments(*(tensors[f"{name}:{part}"] for part in ("count", "mean", "squares")))
-                sites[name] = SiteStatistics(moments, tensors[f"{name}:min"], tensors[f"{name}:max"])
+            sites = {
+                name: SiteStatistics(Groups(**{part.name: tensors[f"{name}:{part.name}"] for part in fields(Groups)}))
+                for name in json.loads(metadata["sites"])
+            }
         except (SafetensorError, KeyError) as error:
             raise ValueError(f"{path} is broken or holds no gate statistics: {error}") from error
         return cls(sites, json.loads(metadata["provenance"]))
@@ -139,63 +269,8 @@ def shipped_gates(model: nn.Module) -> GateStatistics:
         ValueError: if the network has no named weights, or they ship without statistics.
     """
     weights = getattr(model, "weights", None)
-    if weights is None or weights.statistics is None:
+    if weights is None or getattr(weights, "statistics", None) is None:
         raise ValueError(
             "no gate statistics ship with this network's weights: compute them with collect_gates(model, loader)"
         )
     return GateStatistics.load(weights.statistics.path(how_to_fetch=""))
-
-
-Batches = Iterable["Tensor | tuple[Tensor, Tensor]"]
-
-
-def collect_gates(
-    model: nn.Module, loader: Batches, *, num_classes: int | None = None, progress: bool = True
-) -> GateStatistics:
-    """Statistics of every gate of a network over a data set. Memory does not grow with the number of images.
-
-    Args:
-        model: any network that ``find_se`` finds sites in. It is left as it was.
-        loader: batches of ``images`` (N, 3, H, W), or of ``(images, labels)`` with labels (N,) from 0.
-        num_classes: K; the network's logits have as many where left out.
-        progress: show a bar.
-
-    Raises:
-        ValueError: if there are no images, a label is out of range, or some batches have labels and others do not.
-    """
-    sites = [site.name for site in choose_sites(model, None)]
-    sums: dict[str, SiteStatistics] = {}
-    labelled: bool | None = None
-    for batch in tqdm(loader, desc="gates", disable=not progress, leave=False):
-        images, labels = (batch, None) if isinstance(batch, Tensor) else batch
-        if labelled not in (None, labels is not None):
-            raise ValueError("some batches have labels and others have none")
-        labelled = labels is not None
-        run = trace(model, images)
-        groups = (num_classes or run.logits.shape[1]) if labelled else 1
-        index = torch.zeros(len(images), dtype=torch.long) if labels is None else labels.long().cpu()
-        if int(index.min()) < 0 or int(index.max()) >= groups:
-            raise ValueError(f"labels go from {int(index.min())} to {int(index.max())}: use 0 to {groups - 1}")
-        for name in sites:
-            gate = run[name].gate.double().cpu()
-            new = SiteStatistics(_moments(gate, index, groups), gate.amin(0), gate.amax(0))
-            old = sums.get(name)
-            sums[name] = (
-                new
-                if old is None
-                else SiteStatistics(
-                    old.by_class.merge(new.by_class), torch.minimum(old.min, new.min), torch.maximum(old.max, new.max)
-                )
-            )
-    if not sums:
-        raise ValueError("the loader gave no images")
-    return GateStatistics(sums)
-
-
-def _moments(gate: Tensor, index: Tensor, groups: int) -> Moments:
-    """The moments of one batch: ``gate`` (N, C) float64, ``index`` (N,) the group of each image."""
-    count = torch.bincount(index, minlength=groups).double()
-    zeros = torch.zeros(groups, gate.shape[1], dtype=torch.float64)
-    mean = zeros.index_add(0, index, gate) / count.clamp(min=1)[:, None]
-    squares = zeros.index_add(0, index, (gate - mean[index]) ** 2)
-    return Moments(count, mean, squares)

@@ -25,7 +25,7 @@ from effv2viz.datasets.fashion import CLASSES, load_fashion
 from effv2viz.datasets.preprocessing import FASHION
 from effv2viz.models.downloads import sha256
 from effv2viz.models.efficientnetv2 import VARIANTS, EfficientNetV2, pick_device
-from effv2viz.probing import collect_gates
+from effv2viz.probing import GateStatistics, collect_gates
 
 
 @dataclass(frozen=True)
@@ -185,16 +185,21 @@ def _write_bundle(out: Path, model: EfficientNetV2, images: Tensor, labels: Tens
     content = save({key: value.contiguous() for key, value in model.state_dict().items()}, metadata)
     path = out / f"{model.name}.fashion.safetensors"
     path.write_bytes(content)
+    fashion_gates(model, images, labels, path).save(out / f"{model.name}.fashion.gates.safetensors")
+
+
+def fashion_gates(model: EfficientNetV2, images: Tensor, labels: Tensor, weights: Path) -> GateStatistics:
+    """The statistics of a network's gates over the training pictures (N, 28, 28) as they are, without augmentation."""
     loader = ((prepare(x), y) for x, y in zip(images.split(500), labels.split(500), strict=True))
     gates = collect_gates(model, loader)
     gates.provenance = {
         "model": str(model.name),
         "weights": "fashion",
-        "weights_sha256": sha256(path),
+        "weights_sha256": sha256(weights),
         "data": "Fashion-MNIST training set",
         "count": str(len(labels)),
     }
-    gates.save(out / f"{model.name}.fashion.gates.safetensors")
+    return gates
 
 
 def _save(out: Path, rows: list[dict], recipe: FashionRecipe, *parts: object) -> None:

@@ -98,7 +98,7 @@ class GateExplorer:
 
     @channel.setter
     def channel(self, number: int) -> None:
-        channels = self._sites[self.site].channels
+        channels = self._width
         if not 0 <= number < channels:
             raise ValueError(f"{self.site} has no channel {number}: they go from 0 to {channels - 1}")
         self._position.value = int(np.flatnonzero(self._ranking() == number)[0])
@@ -108,11 +108,10 @@ class GateExplorer:
         run, means = self._look(self.image, self.site)[0], self._means()
         rows = []
         for channel in self._ranking():
-            row = {
-                "channel": int(channel),
-                "squeeze": float(run.squeeze[0, channel]),
-                "gate": float(run.gate[0, channel]),
-            }
+            row: dict[str, Any] = {"channel": int(channel)}
+            if run.squeeze is not None:
+                row["squeeze"] = float(run.squeeze[0, channel])
+            row["gate"] = float(run.gate[0, channel])
             if means is not None:
                 row["mean gate"] = float(means[channel])
             rows.append(row)
@@ -167,7 +166,7 @@ class GateExplorer:
     def __repr__(self) -> str:
         return (
             f"GateExplorer(image {self.image} of {len(self._images)}, site {self.site!r}, "
-            f"channel {self.channel} of {self._sites[self.site].channels})"
+            f"channel {self.channel} of {self._width})"
         )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
@@ -182,7 +181,7 @@ class GateExplorer:
         orders = [name for name in ORDERS if name != "difference" or self._statistics is not None]
         self._image = ipywidgets.Dropdown(options=pictures, description="picture", **described)
         self._site = ipywidgets.Dropdown(
-            options=[(f"{s.name}  ({s.channels} gates)", s.name) for s in self._sites.values()],
+            options=[(f"{s.name}  ({s.channels or chr(63)} gates)", s.name) for s in self._sites.values()],
             value=list(self._sites)[-1],
             description="site",
             **described,
@@ -193,7 +192,7 @@ class GateExplorer:
         self._position = ipywidgets.IntSlider(
             value=0,
             min=0,
-            max=self._sites[self._site.value].channels - 1,
+            max=self._width - 1,
             description="channel",
             readout=False,
             style={"description_width": "4em"},
@@ -227,7 +226,7 @@ class GateExplorer:
         """Keeps the marked channel when the picture or the order changes; a new site starts at its first one."""
         if change.owner is self._site:
             self._position.value = 0
-            self._position.max = self._sites[self.site].channels - 1
+            self._position.max = self._width - 1
             return
         if change.owner is self._image:
             channel = self._ranking(image=change.old)[self._position.value]
@@ -238,10 +237,11 @@ class GateExplorer:
     def _redraw(self) -> None:
         run = self._look(self.image, self.site)[0]
         channel = self.channel
-        z, s = float(run.squeeze[0, channel]), float(run.gate[0, channel])
+        s = float(run.gate[0, channel])
+        z = f"squeeze {float(run.squeeze[0, channel]):.3f}, " if run.squeeze is not None else ""
         means = self._means()
         usual = f", its mean over the training set is {means[channel]:.3f}" if means is not None else ""
-        self._message = f"Channel {channel} of {self.site}: squeeze {z:.3f}, gate {s:.3f}{usual}."
+        self._message = f"Channel {channel} of {self.site}: {z}gate {s:.3f}{usual}."
         bars = "".join(
             f'<tr><td>{html.escape(name)}</td><td><div style="background:#0072B2;height:0.8em;width:{9 * p:.2f}em">'
             f'</div></td><td style="text-align:right">{100 * p:.1f} %</td></tr>'
@@ -276,6 +276,11 @@ class GateExplorer:
     def _look_once(self, image: int, site: str) -> tuple[SiteTrace, Tensor]:
         run = trace(self._model, self._images[image : image + 1], sites=[site], features=True)
         return run[site], run.logits[0].cpu()
+
+    @property
+    def _width(self) -> int:
+        """C, the gates of the site."""
+        return self._look(self.image, self.site)[0].gate.shape[1]
 
     def _means(self) -> np.ndarray | None:
         if self._statistics is None:
