@@ -120,9 +120,8 @@ def _projection(block: nn.Module) -> Projection | None:
         conv, norm = block.project.conv, block.project.norm
         act = block.project.act
     elif name.startswith("torchvision.models.efficientnet."):
-        last = block.block[-1]  # type: ignore[index]
-        conv, norm = last[0], last[1]
-        act = nn.Identity() if len(last) == 2 else last[2]
+        conv, norm, *rest = list(block.get_submodule("block").children())[-1].children()
+        act = rest[0] if rest else act
     elif name == "timm.models._efficientnet_blocks.InvertedResidual":
         conv, norm, act = _modules_of(block, "conv_pwl", "bn3", "bn3.act")
     elif name == "timm.models._efficientnet_blocks.DepthwiseSeparableConv":

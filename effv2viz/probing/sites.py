@@ -123,7 +123,9 @@ def _output_width(module: nn.Module) -> int | None:
 
 def _stage(path: str) -> int | None:
     """The number of the stage in a path: stage4.0.se, features.4.0.block.2, blocks.3.0.se, layer4.0.se, s4.b1.se."""
-    if match := re.match(r"(?:stage|layer|features\.|s)(\d+)\b", path):
+    if match := re.match(r"(?:stage|layer|s)(\d+)\b", path):
+        return int(match[1])
+    if match := re.match(r"features\.(\d+)\.\d+\.", path):
         return int(match[1])
     if match := re.match(r"(?:blocks|stages)\.(\d+)\.", path):
         return int(match[1]) + 1
