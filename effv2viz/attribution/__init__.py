@@ -1,0 +1,52 @@
+"""Explaining: which pixels speak for a class or open a gate, and how far an explanation can be believed."""
+
+from effv2viz.attribution.methods import METHODS, REFUSED, Method, find_method, list_methods
+from effv2viz.attribution.picture_baselines import BASELINES, PictureBaseline, picture_baseline
+from effv2viz.attribution.pixel_methods import (
+    FeatureAblation,
+    GradCam,
+    InputXGradient,
+    IntegratedGradients,
+    Occlusion,
+    PixelMethod,
+    Saliency,
+    ShapleySampling,
+    SmoothGrad,
+)
+from effv2viz.attribution.pixels import (
+    PixelAttribution,
+    attribute_gate_pixels,
+    attribute_pixels,
+    estimate_cost,
+    random_attribution,
+)
+from effv2viz.attribution.regions import label_regions
+from effv2viz.attribution.running import AttributionCancelledError, Cost
+
+__all__ = [
+    "BASELINES",
+    "METHODS",
+    "REFUSED",
+    "AttributionCancelledError",
+    "Cost",
+    "FeatureAblation",
+    "GradCam",
+    "InputXGradient",
+    "IntegratedGradients",
+    "Method",
+    "Occlusion",
+    "PictureBaseline",
+    "PixelAttribution",
+    "PixelMethod",
+    "Saliency",
+    "ShapleySampling",
+    "SmoothGrad",
+    "attribute_gate_pixels",
+    "attribute_pixels",
+    "estimate_cost",
+    "find_method",
+    "label_regions",
+    "list_methods",
+    "picture_baseline",
+    "random_attribution",
+]
