@@ -87,13 +87,18 @@ class Prediction(ABC, Generic[Guess, Truth]):
         """Whether the guess was right; None before the reveal."""
         return self._right
 
-    def commit(self) -> None:
+    def commit(self, otherwise: Any = None) -> None:
         """Commits to the guess, which allows the reveal.
 
+        Args:
+            otherwise: the guess of a learner who has made none, so that a lesson also runs unattended.
+
         Raises:
-            RefusedError: without a guess.
+            RefusedError: without any guess, or for an ``otherwise`` that is none.
         """
         with self._lock:
+            if self._guess is None and otherwise is not None:
+                self.guess = otherwise
             if self._guess is None:
                 raise RefusedError(f"There is no guess yet: {self._how_to_guess()}")
             self._committed = True
@@ -195,16 +200,14 @@ class Prediction(ABC, Generic[Guess, Truth]):
         self.reveal()
 
     def _touched(self, change: Any) -> None:
-        """Withdraws the commit when a control no longer shows the guess that was committed."""
+        """Takes the guess from the controls; what is no guess yet, such as a half-typed number, counts as none."""
         with self._lock:
-            if self._guess is None or self.revealed:
-                return
             try:
-                kept = self._checked_guess(self._read()) == self._guess
+                guess = self._checked_guess(self._read())
             except RefusedError:
-                kept = False
-            if not kept:
-                self._guess, self._committed = None, False
+                guess = None
+            if guess != self._guess and not self.revealed:
+                self._guess, self._committed, self._sentence = guess, False, ""
                 self._sync()
 
     def _answered(self, action: Callable[[], None]) -> None:
@@ -358,9 +361,10 @@ class Number(Prediction[float, float]):
 
     def _make_controls(self) -> list[ipywidgets.Widget]:
         # A FloatText would start at 0, which looks like a guess, and would swallow what is no number.
-        self._field = ipywidgets.Text(placeholder="a number", layout={"width": "10em"})
+        unit = f" ({self.unit})" if self.unit else ""
+        self._field = ipywidgets.Text(placeholder=f"a number{unit}", layout={"width": "16em"})
         self._field.observe(self._touched, names=["value"])
-        return [self._field, ipywidgets.Label(self.unit)]
+        return [self._field]
 
     def _read(self) -> Any:
         typed = self._field.value.strip()

@@ -117,7 +117,8 @@ class _StepByStep(SqueezeExcite):
 
 
 def _map_and_module(*shape: int, squeeze_channels: int, seed: int) -> tuple[Tensor, nn.Module]:
-    module = _StepByStep(shape[1], squeeze_channels)
+    with torch.random.fork_rng(devices=[]):  # the weights that a new module draws are replaced anyway
+        module = _StepByStep(shape[1], squeeze_channels)
     with torch.no_grad():
         for i, parameter in enumerate(module.parameters()):
             parameter.copy_(seeded(*parameter.shape, seed=seed + 1 + i))
