@@ -61,6 +61,58 @@ def fetch(
     typer.echo(f"  published top-1 accuracy {chosen.accuracy} %, licence {chosen.licence}")
 
 
+@app.command()
+def gates(
+    folder: Annotated[Path, typer.Argument(help="Pictures: a subfolder for each class, or pictures alone.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="One of ours, such as efficientnetv2_s, or package.module:function.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("gates.safetensors"),
+    weights: Annotated[Optional[str], typer.Option(help="Their name, or a file; the first known by default.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in a forward.")] = 32,
+    shard_size: Annotated[int, typer.Option(min=1, help="Pictures between two savings.")] = 512,
+    by_class: Annotated[bool, typer.Option(help="Keep the classes apart.")] = True,
+) -> None:
+    """Statistics of every SE gate over a folder of pictures.
+
+    After an interruption the same command goes on at the last shard. On many processes: torchrun --nproc-per-node 2
+    -m effv2viz gates ...
+    """
+    import json
+
+    from effv2viz.models import WeightsUnavailableError, any_network
+    from effv2viz.probing.folder_statistics import collect_folder_gates, distributed
+
+    try:
+        with distributed() as own_device:
+            network = any_network(model, weights, own_device or device)
+            found = collect_folder_gates(
+                network,
+                folder,
+                out,
+                by_class=by_class,
+                batch_size=batch_size,
+                shard_size=shard_size,
+                report=lambda line: typer.echo(line, err=True),
+            )
+    except (ValueError, FileNotFoundError, WeightsUnavailableError) as error:
+        raise _stop(error) from error
+    except KeyboardInterrupt:
+        typer.echo("effv2viz: stopped; the same command goes on after the last finished shard", err=True)
+        raise typer.Exit(130) from None
+    if found is None:
+        return
+    unreadable = json.loads(found.provenance["unreadable"])
+    typer.echo(f"{found} in {out}")
+    if unreadable:
+        typer.echo(f"{len(unreadable)} pictures could not be read and are not in it: {', '.join(unreadable[:10])}")
+    for row in found.table():
+        numbers = {"mean": "mean gate", "spread": "spread over images", "separability": "separability"}
+        shown = ", ".join(f"{word} {row[key]:.3f}" for word, key in numbers.items())
+        typer.echo(f"  {row['site']}: {row['gates']} gates, {shown}, saturated {100 * float(row['saturated']):.1f} %")
+
+
 @train_app.command("fashion")
 def train_fashion_command(
     out: Annotated[Path, typer.Option(help="Folder of the run; a run that was stopped there goes on.")] = Path(

@@ -1,5 +1,6 @@
 """The network: EfficientNetV2 from tables of stages, its SE modules, its weights."""
 
+from effv2viz.models.any_network import any_network
 from effv2viz.models.convert import convert_state_dict, export_state_dict
 from effv2viz.models.create import create_model
 from effv2viz.models.downloads import WeightsUnavailableError
@@ -18,6 +19,7 @@ __all__ = [
     "Variant",
     "Weights",
     "WeightsUnavailableError",
+    "any_network",
     "convert_state_dict",
     "create_model",
     "export_state_dict",

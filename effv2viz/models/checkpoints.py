@@ -13,11 +13,21 @@ from torch import Tensor, nn
 from effv2viz.models.convert import convert_state_dict, key_style
 
 
-def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The state dict in a ``.safetensors``, ``.pth`` or ``.pt`` file, with our keys, and the file's metadata.
+def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
+    """The state dict in a file, with our keys: those of torchvision's or timm's EfficientNetV2 are converted.
 
-    Keys of torchvision's or timm's EfficientNetV2 are converted. A training checkpoint that keeps the weights under
-    ``state_dict`` or ``model`` is unwrapped.
+    Raises:
+        FileNotFoundError, ValueError: as ``read_state_dict``.
+    """
+    state_dict = read_state_dict(path)
+    style = key_style(state_dict)
+    return state_dict if style == "ours" else convert_state_dict(state_dict, style)
+
+
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """The state dict in a ``.safetensors``, ``.pth`` or ``.pt`` file, as it is.
+
+    A training checkpoint that keeps the weights under ``state_dict`` or ``model`` is unwrapped.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -27,13 +37,11 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]
     if not path.is_file():
         raise FileNotFoundError(f"no weights file {path}")
     content: Any
-    metadata: dict[str, str] = {}
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
                 content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
         except SafetensorError as error:
             raise ValueError(f"{path} is broken or no safetensors file: {error}") from error
@@ -52,8 +60,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise ValueError(f"{path} holds no state dict (a mapping from names to tensors)")
-    style = key_style(content)
-    return (dict(content) if style == "ours" else convert_state_dict(content, style)), metadata
+    return dict(content)
 
 
 def load_strictly(model: nn.Module, state_dict: Mapping[str, Tensor], *, assign: bool = False) -> None:

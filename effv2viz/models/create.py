@@ -84,7 +84,7 @@ def create_model(
         active = place or torch.get_default_device()
         if active.type == "meta":
             raise ValueError("weights cannot be loaded on the meta device: leave them out there")
-        state_dict, _ = read_checkpoint(named.path() if named else Path(weights))
+        state_dict = read_checkpoint(named.path() if named else Path(weights))
         with torch.device("meta"):
             model = build()
         dtype = torch.get_default_dtype()

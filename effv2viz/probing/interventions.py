@@ -239,7 +239,7 @@ def _checked(model: nn.Module, plan: Plan) -> list[tuple[Site, list[Intervention
     checked = []
     for site in choose_sites(model, list(plan)):
         rules = plan[site.name]
-        listed = [rules] if isinstance(rules, Intervention) else list(rules)
+        listed = list(rules) if isinstance(rules, Sequence) else [rules]
         for rule in listed:
             if not isinstance(rule, Intervention):
                 raise TypeError(f"{site.name}: {rule!r} is no intervention; use for example ev.Constant({rule!r})")

@@ -190,7 +190,7 @@ class GateStatistics(BySite[SiteStatistics]):
         Raises:
             ValueError: if they are of different sites, widths or numbers of classes.
         """
-        for name in {*self, *other}:
+        for name in [*self, *other]:
             if name not in self or name not in other:
                 raise ValueError(f"only one of the statistics has the site {name}: they are of different networks")
             ours, theirs = self[name].by_class.mean.shape, other[name].by_class.mean.shape
