@@ -184,8 +184,7 @@ METHODS: tuple[Method, ...] = _PIXELS
 
 _SILU = "its rules cover ReLU and a few other activations, and neither SiLU nor the product of a map with its gate"
 _NO_RELU = (
-    "it changes the backward of ReLU modules, and SiLU is none: it would give the plain gradient "
-    "under another name"
+    "it changes the backward of ReLU modules, and SiLU is none: it would give the plain gradient under another name"
 )
 
 REFUSED: dict[str, str] = {
