@@ -1,30 +1,15 @@
 """Time per forward of EfficientNetV2-S against torchvision's and timm's: ``python -m benchmarks.forward``."""
 
-import statistics
-import time
 from collections.abc import Callable
 
 import timm
 import torch
 import torchvision
 
+from benchmarks.timing import medians
 from effv2viz.models import create_model
 
 SIZE, ROUNDS, TARGET = 384, 15, 1.05
-
-
-def medians(runs: dict[str, Callable[[], object]], synchronize: Callable[[], None]) -> dict[str, float]:
-    """The median seconds of each run; the runs take turns, so that a slow moment hits all of them."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(ROUNDS + 2):
-        for name, run in runs.items():
-            synchronize()
-            started = time.perf_counter()
-            run()
-            synchronize()
-            if turn >= 2:
-                seconds[name].append(time.perf_counter() - started)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 @torch.inference_mode()
@@ -48,7 +33,7 @@ def measure(device: str) -> None:
     if device == "cuda":
         compiled = torch.compile(models["ours"])
         runs["ours, compile"] = lambda: compiled(x)
-    found = medians(runs, torch.cuda.synchronize if device == "cuda" else lambda: None)
+    found = medians(runs, ROUNDS, torch.cuda.synchronize if device == "cuda" else lambda: None)
     print(f"EfficientNetV2-S at {SIZE}, batch 1, {device}, {torch.get_num_threads()} threads, median of {ROUNDS}")
     for name, seconds in found.items():
         print(f"  {name:22} {1000 * seconds:8.1f} ms  {seconds / found['torchvision']:6.3f} of torchvision")
