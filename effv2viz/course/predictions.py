@@ -232,7 +232,7 @@ class Prediction(ABC, Generic[Guess, Truth]):
             self._say(f"Committed: {self._show(self._guess)}. Now reveal.")
 
     def _say(self, sentence: str) -> None:
-        self._text.value = f'<div role="status">{html.escape(sentence)}</div>'
+        self._text.value = f'<div role="status" style="line-height:1.4">{html.escape(sentence)}</div>'
 
 
 class Choice(Prediction[str, str]):
@@ -377,7 +377,7 @@ class Number(Prediction[float, float]):
 
     def _fill(self, guess: float) -> None:
         if self._read() != guess:
-            self._field.value = repr(guess)
+            self._field.value = repr(guess).removesuffix(".0")
 
 
 class Order(Prediction[tuple[str, ...], Mapping[str, float]]):
