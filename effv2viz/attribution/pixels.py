@@ -32,8 +32,8 @@ class PixelAttribution:
         method: its name.
         settings: the method with its options; None where it has none.
         explains: what F is, to end the sentence "Attribution of".
-        target: (N,) the class whose logit F is; the channel, for a gate.
-        output: (N,) F.
+        target: (N,) the class whose logit F is; None where F is no logit.
+        output: (N,) F; None for random maps.
         baseline: what the pictures were measured against, where they were.
         signed: whether numbers below zero speak against the target.
         unit: of the map, see ``Method``.
@@ -46,8 +46,8 @@ class PixelAttribution:
     method: str
     settings: PixelMethod | None
     explains: str
-    target: Tensor
-    output: Tensor
+    target: Tensor | None
+    output: Tensor | None
     baseline: str | None
     signed: bool
     unit: Unit
@@ -223,7 +223,7 @@ def attribute_gate_pixels(
             method="neuron_integrated_gradients",
             settings=chosen,
             explains=f"the gate of channel {channel} of {site}",
-            target=torch.full((len(images),), channel, device=images.device),
+            target=None,
             output=output,
             baseline=baseline_name(baseline),
             signed=True,
@@ -248,8 +248,8 @@ def random_attribution(images: Tensor, seed: int = 0) -> PixelAttribution:
         method="random",
         settings=None,
         explains="nothing",
-        target=torch.zeros(n, dtype=torch.long, device=images.device),
-        output=torch.zeros(n, device=images.device),
+        target=None,
+        output=None,
         baseline=None,
         signed=True,
         unit="relative",

@@ -1,6 +1,7 @@
 """Drawing: plain data in, a matplotlib figure out."""
 
+from effv2viz.figures.attribution import attribution_figure
 from effv2viz.figures.gates import explorer_figure
 from effv2viz.figures.rendering import save_figure, to_png
 
-__all__ = ["explorer_figure", "save_figure", "to_png"]
+__all__ = ["attribution_figure", "explorer_figure", "save_figure", "to_png"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from effv2viz.attribution.faithfulness.maps import checked_maps, must_vary
+from effv2viz.attribution.faithfulness.maps import checked_maps, class_of, must_vary
 from effv2viz.attribution.picture_baselines import PictureBaseline, picture_baseline
 from effv2viz.attribution.pixels import PixelAttribution
 from effv2viz.probing.ablation import checked_target
@@ -54,7 +54,8 @@ def deletion_curve(
         model: the network; it is left as it was.
         images: (N, C, H, W).
         attribution: of the same pictures, or its map (N, H, W) or (N, C, H, W).
-        target: the class: an int, or one for each picture; the predicted class where left out.
+        target: the class: an int, or one for each picture; where left out, what the attribution is for, or the
+            predicted class.
         baseline: see ``picture_baseline``.
         points: of the curve, at equal distances, with both ends.
         batch_size: pictures per forward.
@@ -102,6 +103,7 @@ def _curve(
     n, _, height, width = images.shape
     maps = checked_maps(attribution, (n, height, width))
     must_vary(maps, "order of pixels")
+    target = class_of(attribution, target)
     if points < 2 or batch_size < 1:
         raise ValueError(f"points={points}, batch_size={batch_size}: use at least 2 points, and 1 picture")
     start = picture_baseline(model, images, baseline)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,21 @@ def checked_maps(attribution: PixelAttribution | Tensor, shape: tuple[int, int, 
         bad = (~torch.isfinite(maps)).flatten(1).any(1).nonzero().flatten().tolist()
         raise ValueError(f"the maps of pictures {bad[:5]} hold NaN or infinite numbers")
     return maps.detach()
+
+
+def class_of(
+    attribution: PixelAttribution | Tensor, target: int | Sequence[int] | Tensor | None
+) -> int | Sequence[int] | Tensor | None:
+    """The class that is measured: the one given, or the attribution's own, or None where neither says.
+
+    Raises:
+        ValueError: for an attribution of a gate, which says nothing of any class.
+    """
+    if not isinstance(attribution, PixelAttribution):
+        return target
+    if attribution.target is None and attribution.method != "random":
+        raise ValueError(f"the attribution explains {attribution.explains}, and this measures the logit of a class")
+    return attribution.target if target is None else target
 
 
 def must_vary(maps: Tensor, what: str) -> None:

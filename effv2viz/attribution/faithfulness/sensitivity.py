@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from effv2viz.attribution.faithfulness.maps import checked_maps
+from effv2viz.attribution.faithfulness.maps import checked_maps, class_of
 from effv2viz.attribution.picture_baselines import PictureBaseline, picture_baseline
 from effv2viz.attribution.pixels import PixelAttribution
 from effv2viz.probing.ablation import checked_target
@@ -55,7 +55,7 @@ def infidelity(
         model: the network; it is left as it was.
         images: (N, C, H, W).
         attribution: of the same pictures.
-        target: the class; what the attribution is for where left out.
+        target: the class; where left out, what the attribution is for, or the predicted class.
         baseline: see ``picture_baseline``.
         samples: squares, the same for every picture.
         batch_size: pictures per forward.
@@ -71,6 +71,7 @@ def infidelity(
     images = checked_images(model, images)
     n, _, height, width = images.shape
     maps = checked_maps(attribution, (n, height, width))
+    target = class_of(attribution, target)
     if samples < 1 or batch_size < 1:
         raise ValueError(f"samples={samples}, batch_size={batch_size}: use at least 1")
     start = picture_baseline(model, images, baseline)
@@ -80,7 +81,7 @@ def infidelity(
     foretold = torch.einsum("nhw,shw->ns", maps.double(), squares.double())
     with undisturbed(model):
         logits = torch.cat([model(some) for some in images.split(batch_size)])
-        classes = checked_target(attribution.target if target is None else target, logits)
+        classes = checked_target(target, logits)
         lost = torch.empty(n, samples, dtype=torch.float64, device=images.device)
         for image in range(n):
             changed = torch.where(squares[:, None], start[image], images[image])  # (S, C, H, W)
