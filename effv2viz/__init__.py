@@ -76,7 +76,7 @@ _HOME = {
     "trace": "probing",
     "explore": "widgets",
 }
-_ROOMS = ("datasets", "models", "probing", "figures", "widgets", "training")
+_ROOMS = ("datasets", "models", "probing", "attribution", "figures", "widgets", "course", "training")
 
 __all__ = [
     "Clamp",

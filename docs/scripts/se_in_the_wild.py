@@ -17,13 +17,21 @@ import effv2viz as ev
 from effv2viz.probing.anatomy import qualified_name
 
 
+def on_meta(build, name):
+    """The network on the meta device; torchvision's RegNets compute their widths with tensors, so they need a real one."""
+    try:
+        with torch.device("meta"):
+            return build(name)
+    except NotImplementedError:
+        return build(name)
+
+
 def scan(library, names, build):
     found = defaultdict(dict)
     failed, without = {}, 0
     for name in tqdm(names, desc=library):
         try:
-            with torch.device("meta"):
-                model = build(name)
+            model = on_meta(build, name)
             sites = ev.find_se(model)
         except Exception as error:
             failed[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:100]}"

@@ -8,14 +8,7 @@ from torch.nn import functional as F
 from effv2viz import course
 from effv2viz.models import SqueezeExcite
 
-EXERCISES = (
-    course.SQUEEZE,
-    course.SAME_SQUEEZE,
-    course.EXCITE,
-    course.CONV_AS_LINEAR,
-    course.SCALE,
-    course.SE_BLOCK,
-)
+EXERCISES = [thing for thing in vars(course).values() if isinstance(thing, course.Exercise)]
 
 
 @pytest.fixture(params=EXERCISES, ids=lambda exercise: exercise.name)
