@@ -117,7 +117,7 @@ class MBConv(nn.Module):
     """MBConv: expand with 1x1, filter each channel with a depthwise 3x3, scale the channels with SE, project with 1x1.
 
     Args:
-        attention: builds the SE module from (expanded channels, a quarter of the block's input channels).
+        attention: builds the SE module from (expanded channels, ``se_ratio`` times the block's input channels).
     """
 
     def __init__(

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from effv2viz.datasets.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from effv2viz.models.attention import ATTENTION, BOTTLENECKED
 from effv2viz.models.blocks import Padding
 from effv2viz.models.checkpoints import load_strictly, read_checkpoint
 from effv2viz.models.efficientnetv2 import VARIANTS, EfficientNetV2, pick_device
 from effv2viz.models.pretrained import Weights, find_weights
-from effv2viz.models.squeeze_excite import ATTENTION
 from effv2viz.suggestions import unknown_name
 
 
@@ -22,6 +22,7 @@ def create_model(
     weights: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     attention: str | None = None,
+    se_ratio: float | None = None,
     num_classes: int | None = None,
     padding: Padding | None = None,
     dropout: float | None = None,
@@ -34,7 +35,12 @@ def create_model(
         weights: one of ``list_weights(name)``, or the path of a ``.safetensors``, ``.pth`` or ``.pt`` file with our,
             torchvision's or timm's keys. Left out, the network is initialised as Google's, from torch's random state.
         device: ``"auto"`` (cuda, mps or cpu, whichever is there first), a device, or None for torch's active device.
-        attention: the SE module, ``"se"`` (default) or ``"senet"``. Named weights fix it.
+        attention: the SE module, ``"se"`` by default. The others are ``"senet"`` and, in ``models.se_relatives``,
+            ``"se_relu"``, ``"se_nobias"``, ``"se_max"``, ``"ese"``, ``"eca"``, ``"cbam_channel"``, ``"cbam"``,
+            ``"ge"``, ``"ge_plus"``, ``"gc"``, ``"srm"``, ``"static"``, ``"no_squeeze"`` and ``"none"``. Named weights
+            fix it.
+        se_ratio: the bottleneck's width R as a share of the block's input channels, 0.25 by default, where the SE
+            module has such a bottleneck. Named weights fix it.
         num_classes: K; 1,000 by default, 10 for nano. Weights fix it: to fine-tune them, call
             ``model.reset_classifier(num_classes)`` afterwards.
         padding: ``"symmetric"`` (default) or TensorFlow's ``"same"``. Named weights fix it.
@@ -49,6 +55,11 @@ def create_model(
         raise unknown_name("model", name, VARIANTS)
     if attention is not None and attention not in ATTENTION:
         raise unknown_name("attention", attention, ATTENTION)
+    if se_ratio is not None and attention is not None and attention not in BOTTLENECKED:
+        raise ValueError(
+            f"attention={attention!r} has no bottleneck that se_ratio={se_ratio} could set: leave se_ratio out, or use "
+            f"one of {', '.join(BOTTLENECKED)}"
+        )
     if padding not in (None, "symmetric", "same"):
         raise unknown_name("padding", padding, ("symmetric", "same"))
     if num_classes is not None and num_classes < 1:
@@ -57,8 +68,13 @@ def create_model(
     named: Weights | None = None
     if weights is not None and not _is_file_name(weights):
         named = find_weights(name, str(weights))
-        fixed = {"padding": named.padding, "attention": named.attention, "num_classes": len(named.classes())}
-        given = {"padding": padding, "attention": attention, "num_classes": num_classes}
+        fixed = {
+            "padding": named.padding,
+            "attention": named.attention,
+            "se_ratio": 0.25,
+            "num_classes": len(named.classes()),
+        }
+        given = {"padding": padding, "attention": attention, "se_ratio": se_ratio, "num_classes": num_classes}
         for argument, value in fixed.items():
             if given[argument] not in (None, value):
                 advice = ", or call model.reset_classifier afterwards" if argument == "num_classes" else ""
@@ -68,9 +84,11 @@ def create_model(
                 )
         padding, attention = named.padding, named.attention
 
+    variant = VARIANTS[name] if se_ratio is None else VARIANTS[name].with_se_ratio(se_ratio)
+
     def build() -> EfficientNetV2:
         return EfficientNetV2(
-            VARIANTS[name],
+            variant,
             num_classes=num_classes,
             attention=attention or "se",
             padding=padding or "symmetric",

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
+from effv2viz.models.attention import build_attention
 from effv2viz.models.blocks import ConvNormAct, FusedMBConv, MBConv, Padding
-from effv2viz.models.squeeze_excite import ATTENTION, GlobalAverage
+from effv2viz.models.se_relatives import GlobalContext
+from effv2viz.models.squeeze_excite import GlobalAverage
 
 if TYPE_CHECKING:
     from effv2viz.datasets.preprocessing import Preprocessing
@@ -50,6 +53,16 @@ class Variant:
     dropout: float
     stem_stride: int = 2
     num_classes: int = 1000
+
+    def with_se_ratio(self, se_ratio: float) -> Variant:
+        """The same network with another squeeze width: R = int(``se_ratio`` * the block's input channels), at least 1.
+
+        Raises:
+            ValueError: if that is no width.
+        """
+        if not 0 < se_ratio < math.inf:
+            raise ValueError(f"se_ratio={se_ratio} gives no bottleneck: use a positive number, 0.25 as published")
+        return replace(self, stages=tuple(replace(stage, se_ratio=se_ratio) for stage in self.stages))
 
 
 def scale_variant(
@@ -188,7 +201,7 @@ class EfficientNetV2(nn.Module):
     Args:
         variant: the table of stages.
         num_classes: K, the width of the logits; the variant's own where left out.
-        attention: the SE module in the MBConv blocks, a key of ``ATTENTION``.
+        attention: the SE module in the MBConv blocks, one of ``ATTENTION``.
         padding: ``"symmetric"`` as PyTorch pads, or ``"same"`` as TensorFlow does (for Google's weights).
         dropout: before the classifier, in training; the variant's own where left out.
         drop_path: how often the residual branch after the last block would be dropped in training. Block ``i`` of ``n``
@@ -236,7 +249,7 @@ class EfficientNetV2(nn.Module):
                         width,
                         spec.out_channels,
                         expand=spec.expand,
-                        attention=ATTENTION[attention],
+                        attention=partial(build_attention, attention),
                         se_ratio=spec.se_ratio,
                         stride=stride,
                         drop=drop,
@@ -250,6 +263,9 @@ class EfficientNetV2(nn.Module):
         self.dropout = nn.Dropout(variant.dropout if dropout is None else dropout)
         self.classifier = nn.Linear(variant.head_channels, variant.num_classes if num_classes is None else num_classes)
         self.apply(init_like_google)
+        for module in self.modules():
+            if isinstance(module, GlobalContext):
+                module.reset_parameters()
 
     @property
     def stages(self) -> list[nn.Sequential]:

@@ -1,6 +1,6 @@
 """Squeeze-and-Excitation: every channel of a feature map is scaled by a gate computed from all channels' means.
 
-The variants share one shape contract: a feature map (N, C, H, W) goes in, the scaled map (N, C, H, W) comes out.
+Both share one shape contract: a feature map (N, C, H, W) goes in, the scaled map (N, C, H, W) comes out.
 Submodules stand in the order in which they run, so ``print(model)`` reads like the forward pass.
 
 Sources: Hu et al., "Squeeze-and-Excitation Networks" (arXiv 1709.01507), sections 3.1 to 3.3; Tan and Le,
@@ -8,8 +8,6 @@ Sources: Hu et al., "Squeeze-and-Excitation Networks" (arXiv 1709.01507), sectio
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -39,9 +37,9 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, channels: int, squeeze_channels: int) -> None:
         super().__init__()
-        self.squeeze = GlobalAverage()
+        self.squeeze: nn.Module = GlobalAverage()
         self.reduce = nn.Conv2d(channels, squeeze_channels, kernel_size=1)
-        self.act = nn.SiLU()
+        self.act: nn.Module = nn.SiLU()
         self.expand = nn.Conv2d(squeeze_channels, channels, kernel_size=1)
         self.gate = nn.Sigmoid()
 
@@ -84,10 +82,3 @@ class SENetSqueezeExcite(nn.Module):
         z = self.squeeze(x).flatten(1)  # (N, C)  each channel's mean
         s = self.excitation(z)  # (N, C)  in (0, 1), through R = C // reduction
         return x * s[:, :, None, None]
-
-
-# Given the channels of the map and a quarter of the block's input channels: the SE module of a block.
-ATTENTION: dict[str, Callable[[int, int], nn.Module]] = {
-    "se": SqueezeExcite,
-    "senet": lambda channels, squeeze_channels: SENetSqueezeExcite(channels),
-}

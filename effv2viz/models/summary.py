@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from effv2viz.models.blocks import MBConv
 from effv2viz.models.efficientnetv2 import EfficientNetV2
 
 
@@ -109,7 +110,7 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
 
     def count(name: str) -> Callable[[nn.Module, object, Tensor], None]:
         def hook(module: nn.Module, _: object, output: Tensor) -> None:
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv1d | nn.Conv2d):
                 macs[name] = output[0].numel() * module.weight[0].numel()
             elif isinstance(module, nn.Linear):
                 macs[name] = module.weight.numel()
@@ -144,7 +145,7 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
     def row(
         name: str, label: str, block: str, repeats: int, stride: int, channels: str, sites: list[nn.Module]
     ) -> SummaryRow:
-        squeeze = dict.fromkeys(_squeeze_channels(site) for site in sites)
+        widths = dict.fromkeys(_squeeze_channels(site) for site in sites)
         return SummaryRow(
             stage=label,
             block=block,
@@ -153,7 +154,7 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
             channels=channels,
             output=shapes[name],
             se_sites=len(sites),
-            squeeze=" / ".join(str(width) for width in squeeze),
+            squeeze=" / ".join("none" if width is None else str(width) for width in widths),
             params=params(name),
             se_params=params(name, se=True),
             macs=adds(name),
@@ -166,7 +167,7 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
     width = variant.stem_channels
     for number, (spec, stage) in enumerate(zip(variant.stages, model.stages, strict=True), start=1):
         kind = "Fused-MBConv" if spec.block == "fused" else "MBConv"
-        sites = [block.get_submodule("se") for block in stage if hasattr(block, "se")]
+        sites = [block.se for block in stage if isinstance(block, MBConv) and not isinstance(block.se, nn.Identity)]
         channels = f"{width} -> {spec.out_channels}"
         rows.append(
             row(f"stage{number}", str(number), f"{kind}{spec.expand} 3x3", spec.repeats, spec.stride, channels, sites)
@@ -178,6 +179,10 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
     return ModelSummary(f"{model.name or 'EfficientNetV2'} at {size}x{size}, attention={model.attention}", rows)
 
 
-def _squeeze_channels(site: nn.Module) -> int:
-    """The width of an SE module's bottleneck: the output of its first layer with weights."""
-    return next(m.weight.shape[0] for m in site.modules() if isinstance(m, nn.Conv2d | nn.Linear))
+def _squeeze_channels(site: nn.Module) -> int | None:
+    """The width of an SE module's bottleneck; None for a relative without one."""
+    layers = dict(site.named_modules())
+    for path in ("reduce", "channel.reduce", "excitation.0"):
+        if path in layers:
+            return layers[path].weight.shape[0]
+    return None

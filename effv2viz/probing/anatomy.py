@@ -31,6 +31,8 @@ class Anatomy:
         hidden: where the bottleneck passes, after its activation; None for a kind without bottleneck.
         reduce: the layer that makes R hidden channels of C; None for a kind without bottleneck.
         expand: the layer that makes the C logits; None if its weight does not tell C.
+        spatial: the gate is a map (N, C, H, W), one for each channel and position, not (N, C).
+        scales_only: the module returns its input times the gate, and does nothing after it.
     """
 
     kind: str
@@ -39,6 +41,8 @@ class Anatomy:
     hidden: Port | None = None
     reduce: str | None = None
     expand: str | None = None
+    spatial: bool = False
+    scales_only: bool = True
 
 
 def _bottleneck(kind: str, squeeze: Port, reduce: str, act: str, expand: str, gate: str) -> Anatomy:
@@ -51,6 +55,38 @@ _REGISTRY: dict[str, Anatomy] = {
     ),
     "effv2viz.models.squeeze_excite.SENetSqueezeExcite": _bottleneck(
         "senet", Port("squeeze"), "excitation.0", "excitation.1", "excitation.2", "excitation.3"
+    ),
+    **{
+        f"effv2viz.models.se_relatives.{name}": _bottleneck(kind, Port("squeeze"), "reduce", "act", "expand", "gate")
+        for name, kind in {
+            "ReluSqueezeExcite": "se_relu",
+            "BiasFreeSqueezeExcite": "se_nobias",
+            "MaxSqueezeExcite": "se_max",
+            "GlobalContext": "gc",
+        }.items()
+    },
+    "effv2viz.models.se_relatives.EffectiveSqueezeExcite": Anatomy("ese", "gate", Port("squeeze"), expand="mix"),
+    "effv2viz.models.se_relatives.EfficientChannelAttention": Anatomy("eca", "gate", Port("squeeze")),
+    # Mean and maximum pass the bottleneck one after the other: there are two hidden vectors, and none is given.
+    "effv2viz.models.se_relatives.ChannelGate": Anatomy(
+        "cbam_channel", "gate", Port("squeeze"), reduce="reduce", expand="expand"
+    ),
+    "effv2viz.models.se_relatives.CBAM": Anatomy(
+        "cbam",
+        "channel.gate",
+        Port("channel.squeeze"),
+        reduce="channel.reduce",
+        expand="channel.expand",
+        scales_only=False,
+    ),
+    "effv2viz.models.se_relatives.GatherExcite": Anatomy("ge", "gate", Port("squeeze"), spatial=True),
+    "effv2viz.models.se_relatives.GatherExcitePlus": Anatomy(
+        "ge_plus", "gate", Port("squeeze"), Port("act"), "reduce", "expand", spatial=True
+    ),
+    "effv2viz.models.se_relatives.StyleRecalibration": Anatomy("srm", "gate", Port("squeeze")),
+    "effv2viz.models.se_relatives.StaticGate": Anatomy("static", "gate"),
+    "effv2viz.models.se_relatives.NoSqueeze": Anatomy(
+        "no_squeeze", "gate", hidden=Port("act"), reduce="reduce", expand="expand", spatial=True
     ),
     "torchvision.ops.misc.SqueezeExcitation": _bottleneck(
         "se", Port("avgpool"), "fc1", "activation", "fc2", "scale_activation"
@@ -100,7 +136,7 @@ def anatomy_of(module: nn.Module) -> Anatomy | None:
     """The anatomy of an SE module, or None if the module is not recognised as one."""
     for cls in type(module).__mro__:
         anatomy = _REGISTRY.get(qualified_name(cls))
-        if anatomy is not None and cls.__dict__.get("forward") is type(module).forward:
+        if anatomy is not None and getattr(cls, "forward", None) is type(module).forward:
             parts = [anatomy.gate, anatomy.reduce, anatomy.expand]
             return anatomy if all(_has(module, path) for path in parts if path is not None) else None
     return _by_parts(module)

@@ -8,7 +8,7 @@ from typing import Union
 import torch
 from torch import Tensor, nn
 
-from effv2viz.probing.sites import Site, choose_sites
+from effv2viz.probing.sites import Site, choose_channel_sites
 from effv2viz.probing.statistics import GateStatistics, shipped_gates
 from effv2viz.probing.tracing import Trace
 from effv2viz.suggestions import unknown_name
@@ -31,7 +31,7 @@ def baseline_gates(
     Raises:
         ValueError: if there is no baseline for a site, one has the wrong width, or holds NaN.
     """
-    sites = choose_sites(model) if sites is None else sites
+    sites = choose_channel_sites(model) if sites is None else sites
     if baseline is None:
         baseline = shipped_gates(model)
     if isinstance(baseline, int | float):

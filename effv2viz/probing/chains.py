@@ -65,11 +65,16 @@ def chain(model: nn.Module) -> list[Step] | None:
             steps.append(Step(module))
             continue
         projection = _projection(module)
-        if len(own) > 1 or projection is None:
+        if len(own) > 1 or projection is None or not _feeds_projection(own[0], path):
             return None
         steps.append(Step(module, own[0], projection))
     placed = {step.site.path for step in steps if step.site is not None}
     return steps if placed == set(sites) else None
+
+
+def _feeds_projection(site: Site, block: str) -> bool:
+    """Whether what the gate scaled is what the projection takes: no spatial gate follows, as it does in CBAM."""
+    return site.anatomy.scales_only and site.path.rpartition(".")[0] in (block, f"{block}.block")
 
 
 def projection_of(model: nn.Module, site: Site) -> Projection | None:

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from effv2viz.probing.guards import eager
 from effv2viz.probing.memory import must_fit
-from effv2viz.probing.sites import choose_sites
+from effv2viz.probing.sites import choose_channel_sites, refuse_spatial
 from effv2viz.probing.statistics import BINS, GateStatistics, Groups, SiteStatistics
 from effv2viz.probing.tracing import Trace, trace
 
@@ -42,6 +42,7 @@ class GateCollector:
             raise ValueError(f"labels go from {int(index.min())} to {int(index.max())}: use 0 to {self.groups - 1}")
         gates = {name: site.gate.double().cpu() for name, site in run.items()}
         for name, gate in gates.items():
+            refuse_spatial(name, gate.ndim > 2)
             if not bool(torch.isfinite(gate).all()):
                 bad = (~torch.isfinite(gate)).any(1).nonzero().flatten().tolist()
                 raise ValueError(f"the gates of {name} are NaN or infinite for images {bad[:5]} of the batch")
@@ -87,7 +88,7 @@ def collect_gates(
         MemoryError: if the statistics of so many classes would not fit.
     """
     model = eager(model)
-    sites = [site.name for site in choose_sites(model)]
+    sites = [site.name for site in choose_channel_sites(model)]
     collector: GateCollector | None = None
     labelled: bool | None = None
     for batch in tqdm(loader, desc="gates", disable=not progress, leave=False):

@@ -20,7 +20,7 @@ from effv2viz.datasets.folders import PictureFolder, list_pictures
 from effv2viz.datasets.images import ImageError, load_images
 from effv2viz.probing.collecting import GateCollector
 from effv2viz.probing.guards import eager
-from effv2viz.probing.sites import choose_sites
+from effv2viz.probing.sites import choose_channel_sites
 from effv2viz.probing.statistics import GateStatistics
 from effv2viz.probing.tracing import trace
 
@@ -84,7 +84,7 @@ def collect_folder_gates(
         FileNotFoundError, ValueError: for a folder that cannot be used, or if no picture can be read.
     """
     model = eager(model)
-    choose_sites(model)
+    choose_channel_sites(model)
     pictures = list_pictures(folder)
     out = Path(out)
     if not out.parent.is_dir():

@@ -34,7 +34,8 @@ def fold_constant_gates(model: nn.Module, gates: Baseline | None = None) -> nn.M
     if steps is None:
         raise ValueError(
             f"fold_constant_gates does not know what follows the gates of {type(model).__name__}: it knows our "
-            "EfficientNetV2, torchvision's EfficientNet and timm's EfficientNet"
+            "EfficientNetV2, torchvision's EfficientNet and timm's EfficientNet, where a gate only scales (CBAM's "
+            "spatial gate answers to the channel gate)"
         )
     values = baseline_gates(model, gates)
     with locked(model):

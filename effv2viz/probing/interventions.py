@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Union
+from typing import ClassVar, Union
 
 import torch
 from torch import Tensor, nn
 
 from effv2viz.probing.guards import eager, locked
-from effv2viz.probing.sites import Site, choose_sites
+from effv2viz.probing.sites import Site, choose_sites, refuse_spatial
 from effv2viz.probing.statistics import GateStatistics, shipped_gates
 from effv2viz.probing.tracing import Trace
 
@@ -26,6 +26,7 @@ class Intervention:
     """
 
     channels: Sequence[int] | None = None
+    elementwise: ClassVar[bool] = False  # makes each new gate from the old one alone, so that it can change maps too
 
     def new_gate(self, gate: Tensor, site: Site, chosen: Tensor) -> Tensor:
         """The new gates (N, len(chosen)) of the chosen channels, given all gates (N, C)."""
@@ -33,6 +34,7 @@ class Intervention:
 
     def check(self, model: nn.Module, site: Site) -> Intervention:
         """Refuses what cannot work at a site of a network; returns what will run there."""
+        refuse_spatial(site.name, site.spatial and (self.channels is not None or not self.elementwise))
         width = site.channels
         for channel in self.channels or ():
             if channel < 0 or (width is not None and channel >= width):
@@ -54,6 +56,7 @@ class Constant(Intervention):
     """Every gate becomes one number."""
 
     value: float
+    elementwise = True
 
     def check(self, model: nn.Module, site: Site) -> Intervention:
         if not math.isfinite(self.value):
@@ -68,6 +71,8 @@ class Constant(Intervention):
 class Zero(Intervention):
     """The channel is shut."""
 
+    elementwise = True
+
     def new_gate(self, gate: Tensor, site: Site, chosen: Tensor) -> Tensor:
         return torch.zeros_like(gate[:, chosen])
 
@@ -75,6 +80,8 @@ class Zero(Intervention):
 @dataclass(frozen=True)
 class One(Intervention):
     """The channel passes as it is: SE switched off."""
+
+    elementwise = True
 
     def new_gate(self, gate: Tensor, site: Site, chosen: Tensor) -> Tensor:
         return torch.ones_like(gate[:, chosen])
@@ -85,6 +92,7 @@ class Scale(Intervention):
     """The gate is multiplied."""
 
     factor: float
+    elementwise = True
 
     def check(self, model: nn.Module, site: Site) -> Intervention:
         if not math.isfinite(self.factor):
@@ -101,6 +109,7 @@ class Clamp(Intervention):
 
     low: float = 0.0
     high: float = 1.0
+    elementwise = True
 
     def check(self, model: nn.Module, site: Site) -> Intervention:
         if not self.low <= self.high:
@@ -122,6 +131,7 @@ class Mean(Intervention):
     statistics: GateStatistics | None = None
 
     def check(self, model: nn.Module, site: Site) -> Intervention:
+        refuse_spatial(site.name, site.spatial)
         statistics = shipped_gates(model) if self.statistics is None else self.statistics
         mean = statistics[site.name].mean
         if site.channels is not None and len(mean) != site.channels:
@@ -147,6 +157,7 @@ class Swap(Intervention):
     trace: Trace
 
     def check(self, model: nn.Module, site: Site) -> Intervention:
+        refuse_spatial(site.name, site.spatial)
         if site.name not in self.trace:
             raise ValueError(f"the trace has no site {site.name}: it is of another network, or of other sites")
         gate = self.trace[site.name].gate

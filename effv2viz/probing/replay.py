@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from effv2viz.probing.chains import Projection, chain
 from effv2viz.probing.guards import checked_images, eager, undisturbed
 from effv2viz.probing.memory import must_fit
-from effv2viz.probing.sites import Site, choose_sites
+from effv2viz.probing.sites import Site, choose_channel_sites
 from effv2viz.suggestions import unknown_name
 
 Effect = Literal["direct", "total"]
@@ -57,7 +57,7 @@ class Replay:
 
     def __init__(self, model: nn.Module, images: Tensor, *, memory: int | None = None) -> None:
         self.model = eager(model)
-        self._sites = {site.name: site for site in choose_sites(self.model)}
+        self._sites = {site.name: site for site in choose_channel_sites(self.model)}
         self._images = checked_images(self.model, images)
         self._steps = chain(self.model) or []
         self._position = {step.site.name: i for i, step in enumerate(self._steps) if step.site is not None}

@@ -21,8 +21,8 @@ class Site:
     Attributes:
         name: of its block in our networks (``stage4.0``), elsewhere the SE module's own path.
         path: of the SE module, for ``model.get_submodule``.
-        kind: of SE: ``"se"``, ``"senet"``, ``"ese"``, ``"eca"``, ``"gc"``, ``"cbam"``, what users registered, or
-            ``"se-like"`` where the module was recognised by its parts.
+        kind: of SE: a name that ``create_model`` takes as ``attention``, such as ``"se"`` or ``"eca"``, what users
+            registered, or ``"se-like"`` where the module was recognised by its parts.
         channels: C, the gates; None where only a forward tells (ECA in an unusual block).
         squeeze_channels: R, the width of the bottleneck; None for a kind without one.
         stage: number of the stage as in the paper (the stem is 0), where the path tells it.
@@ -45,6 +45,11 @@ class Site:
         if self.channels is None or self.squeeze_channels is None:
             return None
         return self.channels / self.squeeze_channels
+
+    @property
+    def spatial(self) -> bool:
+        """Whether the gate is a map (N, C, H, W), one for each channel and position, not (N, C)."""
+        return self.anatomy.spatial
 
     @property
     def gate_path(self) -> str:
@@ -110,6 +115,27 @@ def choose_sites(model: nn.Module, names: Sequence[str] | None = None) -> list[S
         if name not in sites:
             raise unknown_name("site", name, sites)
     return [sites[name] for name in names]
+
+
+def choose_channel_sites(model: nn.Module, names: Sequence[str] | None = None) -> list[Site]:
+    """As ``choose_sites``, for what works on one gate per channel.
+
+    Raises:
+        ValueError: also if a gate is a map.
+    """
+    sites = choose_sites(model, names)
+    for site in sites:
+        refuse_spatial(site.name, site.spatial)
+    return sites
+
+
+def refuse_spatial(name: str, spatial: bool) -> None:
+    """Raises a ``ValueError`` if the gate of a site is a map."""
+    if spatial:
+        raise ValueError(
+            f"the gate of {name} is a map (N, C, H, W): a channel has a gate at each position, and this needs one per "
+            "channel. trace shows the maps; intervene takes Zero, One, Constant, Scale and Clamp of whole maps"
+        )
 
 
 def _output_width(module: nn.Module) -> int | None:

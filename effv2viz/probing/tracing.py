@@ -18,7 +18,7 @@ from effv2viz.probing.anatomy import Port
 from effv2viz.probing.by_site import BySite
 from effv2viz.probing.guards import checked_images, eager, undisturbed
 from effv2viz.probing.memory import must_fit
-from effv2viz.probing.sites import Site, choose_sites
+from effv2viz.probing.sites import Site, choose_sites, refuse_spatial
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,10 @@ class SiteTrace:
     """What one site did with N images.
 
     Attributes:
-        gate: (N, C), in (0, 1).
+        gate: (N, C), in (0, 1). Of a spatial site (``site.spatial``) it is a map (N, C, H, W), and so are the others.
         logit: (N, C), before the sigmoid.
-        squeeze: (N, C), each channel's mean (GC: its attention-weighted mean); None if the kind has none.
+        squeeze: (N, C), each channel's mean (se_max: its maximum; gc: its attention-weighted mean); None if the kind
+            has none.
         hidden: (N, R), after its activation; None for a kind without bottleneck.
         features: (N, C, H, W) before scaling, if they were asked for.
         scaled: (N, C, H, W) after scaling, if they were asked for.
@@ -80,8 +81,13 @@ class Trace(BySite[SiteTrace]):
         return f"<Trace of {self.count} images: {len(self)} sites, {gates:,} gates>"
 
     def table(self, site: str, image: int = 0) -> list[dict[str, float | int]]:
-        """A row for each channel of a site: channel, squeeze (if there is one), logit, gate."""
+        """A row for each channel of a site: channel, squeeze (if there is one), logit, gate.
+
+        Raises:
+            ValueError: if the site's gate is a map.
+        """
         run = self[site].of_images(image)
+        refuse_spatial(site, run.gate.ndim > 1)
         rows: list[dict[str, float | int]] = []
         for channel in range(len(run.gate)):
             row: dict[str, float | int] = {"channel": channel}
@@ -180,9 +186,13 @@ def trace_bytes(
     chosen = choose_sites(model, sites)
     parameter = next(model.parameters(), None)
     width = parameter.element_size() if parameter is not None else 4
-    numbers = sum(3 * (site.channels or 0) + (site.squeeze_channels or 0) for site in chosen)
-    if features:
-        numbers += sum(2 * math.prod(map_shape) for map_shape in _map_shapes(model, shape, chosen))
+    numbers = 0
+    needs_shapes = features or any(site.spatial for site in chosen)
+    shapes = _map_shapes(model, shape, chosen) if needs_shapes else [(0, 1, 1)] * len(chosen)
+    for site, map_shape in zip(chosen, shapes, strict=True):
+        positions = math.prod(map_shape[1:]) if site.spatial else 1
+        numbers += positions * (3 * (site.channels or 0) + (site.squeeze_channels or 0))
+        numbers += 2 * math.prod(map_shape) if features else 0
     return int(shape[0]) * numbers * width
 
 
@@ -212,22 +222,22 @@ class _Recorder:
         self.seen: dict[tuple[str, str], Tensor] = {}
         self.again: set[str] = set()
 
-    def keep(self, site: str, part: str, value: Tensor) -> None:
-        if (site, part) in self.seen:
+    def keep(self, site: Site, part: str, value: Tensor) -> None:
+        if (site.name, part) in self.seen:
             if part == "gate":
-                self.again.add(site)
+                self.again.add(site.name)
             return
-        if part not in ("features", "scaled"):
+        if not (site.spatial or part in ("features", "scaled")):
             value = value.flatten(1)
-        self.seen[site, part] = value.detach().to(self.place, copy=True)
+        self.seen[site.name, part] = value.detach().to(self.place, copy=True)
 
     def watch(self, model: nn.Module, site: Site, features: bool, hooks: ExitStack) -> None:
         def port(part: str, where: Port) -> None:
             module = model.get_submodule(f"{site.path}.{where.path}" if site.path else where.path)
             if where.side == "output":
-                handle = module.register_forward_hook(lambda m, i, output: self.keep(site.name, part, output))
+                handle = module.register_forward_hook(lambda m, i, output: self.keep(site, part, output))
             else:
-                handle = module.register_forward_pre_hook(lambda m, inputs: self.keep(site.name, part, inputs[0]))
+                handle = module.register_forward_pre_hook(lambda m, inputs: self.keep(site, part, inputs[0]))
             hooks.callback(handle.remove)
 
         for part, where in (("squeeze", site.anatomy.squeeze), ("hidden", site.anatomy.hidden)):
@@ -237,9 +247,9 @@ class _Recorder:
         port("gate", Port(site.anatomy.gate))
         if features:
             module = model.get_submodule(site.path)
-            before = module.register_forward_pre_hook(lambda m, inputs: self.keep(site.name, "features", inputs[0]))
+            before = module.register_forward_pre_hook(lambda m, inputs: self.keep(site, "features", inputs[0]))
             hooks.callback(before.remove)
-            after = module.register_forward_hook(lambda m, i, output: self.keep(site.name, "scaled", output))
+            after = module.register_forward_hook(lambda m, i, output: self.keep(site, "scaled", output))
             hooks.callback(after.remove)
 
     def site(self, site: Site) -> SiteTrace:
