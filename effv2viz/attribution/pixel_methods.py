@@ -54,10 +54,12 @@ class PixelMethod(ABC):
     Attributes:
         name: in the registry.
         gradients: whether it runs backwards.
+        one_by_one: whether pictures run alone, since each has regions of its own number.
     """
 
     name: ClassVar[str]
     gradients: ClassVar[bool]
+    one_by_one: ClassVar[bool] = False
 
     @property
     def baseline(self) -> bool:
@@ -93,7 +95,7 @@ class PixelMethod(ABC):
 
     @abstractmethod
     def passes(self, height: int, width: int, regions: int) -> tuple[int, int]:
-        """Forwards and backwards for each picture of a size, with so many regions."""
+        """Forwards and backwards for a picture of a size, with so many regions."""
 
     @abstractmethod
     def run(self, batch: Batch) -> Tensor:
@@ -354,6 +356,7 @@ class _RegionMethod(PixelMethod):
     """
 
     gradients = False
+    one_by_one = True
     regions: Regions = field(default="superpixels", compare=False)
     count: int = 49
 
@@ -391,8 +394,7 @@ class FeatureAblation(_RegionMethod):
 class ShapleySampling(_RegionMethod):
     """Shapley values of regions from random orders. Each value is shared out among the region's pixels.
 
-    Every picture is put together in the same orders, so it gets the same map alone as in a batch of pictures with as
-    many regions.
+    Pictures with as many regions are put together in the same orders.
 
     Attributes:
         regions: ``"superpixels"``, ``"grid"``, or labels (H, W) or (N, H, W).

@@ -124,7 +124,7 @@ def attribute_pixels(
     with counted(model, cancel, progress, expected[0], chosen.name) as forward:
         logits, fitting = first_answer(forward, images, chosen.gradients, memory)
         classes = checked_target(target, logits)
-        size = min(len(images), fitting)
+        size = 1 if chosen.one_by_one else min(len(images), fitting)
         parts = [
             chosen.run(
                 Batch(
@@ -331,8 +331,11 @@ def _start(model: nn.Module, images: Tensor, method: PixelMethod, baseline: Pict
 def _passes(method: PixelMethod, images: Tensor, regions: Tensor | None) -> tuple[int, int]:
     """Forwards and backwards in all, with the logits of the pictures, and of their baselines for the residual."""
     n, _, height, width = images.shape
-    forwards, backwards = method.passes(height, width, 0 if regions is None else int(regions.max()) + 1)
-    return n * (forwards + 1 + method.complete), n * backwards
+    counts = [0] * n if regions is None else (regions.amax((1, 2)) + 1).tolist()
+    forwards, backwards = (
+        sum(passes) for passes in zip(*(method.passes(height, width, r) for r in counts), strict=True)
+    )
+    return forwards + n * (1 + method.complete), backwards
 
 
 def _finish(device: torch.device) -> None:

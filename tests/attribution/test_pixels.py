@@ -259,6 +259,34 @@ def test_constant_pictures_give_finite_maps(model, method):
     assert torch.isfinite(found.map).all()
 
 
+def test_networks_without_usable_logits_are_refused(pictures):
+    class Answers(torch.nn.Module):
+        def __init__(self, answer):
+            super().__init__()
+            self.answer = answer
+
+        def forward(self, x):
+            return self.answer(x)
+
+    with pytest.raises(ValueError, match="NaN or infinite logits for pictures \\[0, 1\\]"):
+        attribute_pixels(Answers(lambda x: x.mean((2, 3)) * torch.nan), pictures[:2], method="saliency")
+    with pytest.raises(TypeError, match="answered with dict"):
+        attribute_pixels(Answers(lambda x: {"logits": x}), pictures[:2], method="saliency")
+    with pytest.raises(ValueError, match="no layer with maps"):
+        attribute_pixels(Answers(lambda x: x.mean((2, 3))), pictures[:2], method="grad_cam")
+
+
+def test_superpixels_follow_colours(pictures):
+    picture = torch.zeros(1, 3, 20, 20)
+    picture[..., 13:] = 3.0  # the grid's border is at 10
+    labels = label_regions(picture, "superpixels", 2)[0]
+    assert labels[:, :13].unique().tolist() == [0]
+    assert labels[:, 13:].unique().tolist() == [1]
+    for one in label_regions(pictures, "superpixels", 30):
+        assert torch.equal(one.unique(), torch.arange(int(one.max()) + 1))
+        assert 15 <= one.max() < 30
+
+
 def test_random_maps_are_the_same_for_a_seed_and_take_none_of_the_random_numbers(pictures):
     before = torch.get_rng_state()
     assert torch.equal(random_attribution(pictures, 1).map, random_attribution(pictures, 1).map)
