@@ -107,3 +107,12 @@ FASHION = Preprocessing(
     domain="28x28 grey pictures of clothing on black ground (Fashion-MNIST)",
     black_rim=0.25,
 )
+
+CUE = Preprocessing(
+    size=48,
+    resize=48,
+    interpolation="bilinear",
+    mean=(0.45,) * 3,
+    std=(0.15,) * 3,
+    domain="48x48 pictures of a textured shape and a small coloured marker (the cue task)",
+)

@@ -41,7 +41,7 @@ def create_model(
             fix it.
         se_ratio: the bottleneck's width R as a share of the block's input channels, 0.25 by default, where the SE
             module has such a bottleneck. Named weights fix it.
-        num_classes: K; 1,000 by default, 10 for nano. Weights fix it: to fine-tune them, call
+        num_classes: K; 1,000 by default, 10 for nano, 4 for pico. Weights fix it: to fine-tune them, call
             ``model.reset_classifier(num_classes)`` afterwards.
         padding: ``"symmetric"`` (default) or TensorFlow's ``"same"``. Named weights fix it.
         dropout: before the classifier, in training; the published value by default.

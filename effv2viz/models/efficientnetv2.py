@@ -1,7 +1,7 @@
 """EfficientNetV2 as a table of stages, and the network that is built from it.
 
-``VARIANTS`` holds the published networks (B0 to B3, S, M, L, XL) and ``efficientnetv2_nano``, a miniature with the same
-plan for 32x32 pictures that trains on a laptop.
+``VARIANTS`` holds the published networks (B0 to B3, S, M, L, XL) and two miniatures that train on a laptop:
+``efficientnetv2_nano`` has the same plan for 32x32 pictures, ``efficientnetv2_pico`` is shallow, for 48x48 pictures.
 
 Sources: Tan and Le, "EfficientNetV2" (arXiv 2104.00298), table 4; google/automl
 ``efficientnetv2/effnetv2_configs.py`` (the code has 256 and 1,280 channels where the paper's first version had 272 and
@@ -108,6 +108,21 @@ _B0 = Variant(
 )
 
 VARIANTS: dict[str, Variant] = {
+    "efficientnetv2_pico": Variant(
+        stem_channels=12,
+        stem_stride=1,
+        stages=(
+            StageSpec("fused", 1, 1, 1, 12),
+            StageSpec("fused", 1, 2, 3, 16),
+            StageSpec("mbconv", 2, 2, 4, 24),
+            StageSpec("mbconv", 2, 2, 4, 40),
+        ),
+        head_channels=128,
+        train_size=48,
+        eval_size=48,
+        dropout=0.0,
+        num_classes=4,
+    ),
     "efficientnetv2_nano": Variant(
         stem_channels=16,
         stem_stride=1,
@@ -273,7 +288,7 @@ class EfficientNetV2(nn.Module):
         return [self.get_submodule(f"stage{number}") for number in range(1, len(self.variant.stages) + 1)]  # type: ignore[misc]
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, 3, H, W)
-        """The feature map before pooling: (N, head_channels, H / 32, W / 32); nano divides by 8."""
+        """The feature map before pooling: (N, head_channels, H / 32, W / 32); nano and pico divide by 8."""
         x = self.stem(x)
         for stage in self.stages:
             x = stage(x)

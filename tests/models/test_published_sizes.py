@@ -82,6 +82,16 @@ def test_nano_is_a_miniature_of_the_same_plan():
     assert model(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
 
 
+def test_pico_is_shallow_and_small():
+    with_se, without = (create_model("efficientnetv2_pico", attention=a) for a in ("se", "none"))
+    assert sum(p.numel() for p in with_se.parameters()) == pytest.approx(50_000, rel=0.02)
+    assert sum(p.numel() for p in without.parameters()) == pytest.approx(44_000, rel=0.02)
+    assert [(s.name, s.channels, s.squeeze_channels) for s in find_se(with_se)] == [
+        ("stage3.0", 64, 4), ("stage3.1", 96, 6), ("stage4.0", 96, 6), ("stage4.1", 160, 10),
+    ]  # fmt: skip
+    assert with_se(torch.zeros(2, 3, 48, 48)).shape == (2, 4)
+
+
 @pytest.mark.parametrize("name", list_models())
 def test_drop_path_grows_with_depth(name):
     model = create_model(name, device="meta")
