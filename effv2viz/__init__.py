@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from effv2viz.attribution import attribute_gate_pixels, attribute_gates, attribute_pixels
     from effv2viz.datasets import fashion_sample, load_images, photo_paths
     from effv2viz.models import (
         convert_state_dict,
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "attribute_gate_pixels": "attribution",
+    "attribute_gates": "attribution",
+    "attribute_pixels": "attribution",
     "fashion_sample": "datasets",
     "load_images": "datasets",
     "photo_paths": "datasets",
@@ -92,6 +96,9 @@ __all__ = [
     "Trace",
     "Zero",
     "ablate_gates",
+    "attribute_gate_pixels",
+    "attribute_gates",
+    "attribute_pixels",
     "collect_gates",
     "convert_state_dict",
     "create_model",

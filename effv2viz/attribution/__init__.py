@@ -1,5 +1,7 @@
 """Explaining: which pixels speak for a class or open a gate, and how far an explanation can be believed."""
 
+from effv2viz.attribution.gate_model import GateModel
+from effv2viz.attribution.gates import GateAttribution, attribute_gates
 from effv2viz.attribution.methods import METHODS, REFUSED, Method, find_method, list_methods
 from effv2viz.attribution.picture_baselines import BASELINES, PictureBaseline, picture_baseline
 from effv2viz.attribution.pixel_methods import (
@@ -30,6 +32,8 @@ __all__ = [
     "AttributionCancelledError",
     "Cost",
     "FeatureAblation",
+    "GateAttribution",
+    "GateModel",
     "GradCam",
     "InputXGradient",
     "IntegratedGradients",
@@ -42,6 +46,7 @@ __all__ = [
     "ShapleySampling",
     "SmoothGrad",
     "attribute_gate_pixels",
+    "attribute_gates",
     "attribute_pixels",
     "estimate_cost",
     "find_method",

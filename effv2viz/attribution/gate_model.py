@@ -14,7 +14,7 @@ from effv2viz.probing.sites import Site, choose_channel_sites
 class GateModel(nn.Module):
     """F as a function of gates and images: ``forward(gate of the first site, ..., gate of the last, images)``.
 
-    A gate that is given (N, C) stands in for the one that the network computes, and derivatives are by the given tensor.
+    A gate that is given (N, C) stands in for the one that the network computes; derivatives are by the given tensor.
     For None the network computes its own; a function takes its own and gives the new one. With the network's own gates
     the logits are the network's own, to the last bit.
 

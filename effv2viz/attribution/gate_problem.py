@@ -23,8 +23,8 @@ class GateProblem:
         gates: the network with gates as inputs.
         images: (N, C, H, W).
         target: (N,) the class whose logit F is.
-        own: {site: (N, C)}, the network's own gates.
-        baseline: {site: (N, C)}.
+        own: {site: (N, C)}, the network's own gates, at all sites.
+        baseline: {site: (N, C)}, at the sites that are explained.
         effect: whether other gates are held ("direct") or later ones respond ("total").
         together: pictures that fit into memory at once.
     """
@@ -39,8 +39,8 @@ class GateProblem:
 
     @property
     def names(self) -> list[str]:
-        """The sites, in the order of the network."""
-        return list(self.own)
+        """The sites that are explained, in the order of the network."""
+        return [name for name in self.own if name in self.baseline]
 
     def batches(self) -> Iterator[slice]:
         """Slices of the images that fit into memory."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from effv2viz.attribution.gate_methods import first_order, groups, integrated_gradients
+from effv2viz.attribution.gate_methods import gate_slopes, groups, integrated_gradients
 from effv2viz.attribution.gate_model import GateModel
 from effv2viz.attribution.gate_problem import GateProblem
 from effv2viz.attribution.methods import find_method
@@ -37,8 +38,7 @@ class GateAttribution(BySite[Tensor]):
         baseline: {site: (N, C)}.
         sums: {site: (N,)}; by Shapley over sites these are what was computed, and the mapping itself is empty.
         residual: {sites: (N,)}, F(own) - F(baseline) less what was attributed, for each group of sites that move
-            together: all for a direct effect, each alone for a total one. Zero for a complete method. None for
-            ablation, whose parts are not meant to add up.
+            together: all for a direct effect, each alone for a total one. None for methods that do not promise zero.
         exact: {site: (N, C)}, the exact ablation of the gates that were asked for, NaN elsewhere; None if none were.
         cost: what it took.
     """
@@ -70,7 +70,8 @@ class GateAttribution(BySite[Tensor]):
         if self.residual is not None:
             worst = max(float(value.abs().max()) for value in self.residual.values())
             rest = f", residual at most {worst:.2g}"
-        return f"<{self.method}, {self.effect} effect: {len(self.output)} images, {len(self.sums)} sites{rest}, {self.cost}>"
+        what = f"{self.method}, {self.effect} effect: {len(self.output)} images, {len(self.sums)} sites"
+        return f"<{what}{rest}, {self.cost}>"
 
     def top(self, count: int = 10, image: int = 0) -> list[dict[str, Any]]:
         """The gates with the largest contributions, either sign: site, channel, gate, baseline, attribution, exact."""
@@ -137,8 +138,8 @@ def attribute_gates(
 ) -> GateAttribution:
     """What every gate does to the logit of a class: its share in F(gate) - F(baseline).
 
-    Recommended: ``method="first_order", exact_top=50``. The first order of all gates costs one forward and one backward;
-    the strongest ones are then ablated exactly, and stand beside it.
+    Recommended: ``method="first_order", exact_top=50``. The first order of all gates costs one forward and one
+    backward; the strongest ones are then ablated exactly, and stand beside it.
 
     Args:
         model: any network that ``find_se`` finds sites in. It runs in eval mode and is left as it was.
@@ -172,8 +173,13 @@ def attribute_gates(
     places = choose_channel_sites(model, list(sites) if sites is not None else None)
     base = baseline_gates(model, baseline, places)
     with counted(model, cancel, progress, len(images), f"gates by {method}") as forward:
-        problem, output = _problem(forward, images, target, base, [place.name for place in places], effect, memory)
-        values, sums, residual = _solve(problem, output, method, chosen)
+        gates = GateModel(model, run=forward)
+        if method == "first_order":
+            problem, output, values = _first_order(gates, images, target, base, effect, memory)
+            sums, residual = {name: value.sum(1) for name, value in values.items()}, None
+        else:
+            problem, output = _problem(gates, images, target, base, effect, memory, forward)
+            values, sums, residual = _solve(problem, output, method, chosen)
         exact = _exact_top(model, problem, values, exact_top, cancel) if exact_top and values else None
         return GateAttribution(
             values,
@@ -191,37 +197,65 @@ def attribute_gates(
 
 
 def _problem(
-    forward: CountedForward,
+    gates: GateModel,
     images: Tensor,
     target: int | Sequence[int] | Tensor | None,
     base: dict[str, Tensor],
-    names: list[str],
     effect: Effect,
     memory: int | None,
+    forward: CountedForward,
 ) -> tuple[GateProblem, Tensor]:
-    gates = GateModel(forward.model, names, forward)
-    kept: dict[str, list[Tensor]] = {name: [] for name in names}
-    hooks = [
-        forward.model.get_submodule(site.gate_path).register_forward_hook(
-            lambda module, inputs, output, name=site.name: kept[name].append(output.detach().flatten(1).clone())
-        )
-        for site in gates.sites
-    ]
-    try:
+    """The question, with the network's own gates, and F (N,)."""
+    kept: dict[str, list[Tensor]] = {site.name: [] for site in gates.sites}
+    with ExitStack() as hooks:
+        for site in gates.sites:
+            module = gates.model.get_submodule(site.gate_path)
+            keep = kept[site.name].append
+            hook = module.register_forward_hook(
+                lambda m, i, output, keep=keep: keep(output.detach().flatten(1).clone())
+            )
+            hooks.callback(hook.remove)
         logits, together = first_answer(forward, images, True, memory)
-    finally:
-        for hook in hooks:
-            hook.remove()
     own = {name: torch.cat(parts) for name, parts in kept.items()}
-    chosen = checked_target(target, logits)
+    classes = checked_target(target, logits)
+    problem = GateProblem(gates, images, classes, own, _expanded(base, own), effect, together)
+    return problem, logits.gather(1, classes[:, None])[:, 0]
+
+
+def _expanded(base: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The baseline as (N, C) of every site that is explained."""
     baseline = {}
-    for name, gate in own.items():
-        value = base[name].to(gate)
+    for name in base:
+        gate, value = own[name], base[name].to(own[name])
         if value.ndim == 2 and len(value) not in (1, len(gate)):
             raise ValueError(f"the baseline has gates of {len(value)} images, and there are {len(gate)}")
         baseline[name] = value.expand_as(gate)
-    output = logits.gather(1, chosen[:, None])[:, 0]
-    return GateProblem(gates, images, chosen, own, baseline, effect, together), output
+    return baseline
+
+
+def _first_order(
+    gates: GateModel,
+    images: Tensor,
+    target: int | Sequence[int] | Tensor | None,
+    base: dict[str, Tensor],
+    effect: Effect,
+    memory: int | None,
+) -> tuple[GateProblem, Tensor, dict[str, Tensor]]:
+    """Slope times difference. The same forward tells the gates, the logits and the slopes."""
+    wanted = None if target is None else torch.as_tensor(target, device=images.device)
+
+    def classes(logits: Tensor, some: slice) -> Tensor:
+        whole = wanted is None or wanted.ndim == 0
+        if not whole and len(wanted) != len(images):  # type: ignore[arg-type]
+            return checked_target(wanted, logits.new_zeros(len(images), logits.shape[1]))
+        return checked_target(wanted if whole else wanted[some], logits)  # type: ignore[index]
+
+    found = gate_slopes(gates, images, classes, effect, memory)
+    chosen = checked_target(wanted, found.logits)
+    baseline = _expanded(base, found.gates)
+    problem = GateProblem(gates, images, chosen, found.gates, baseline, effect, len(images))
+    values = {name: found.slopes[name] * (found.gates[name] - baseline[name]) for name in problem.names}
+    return problem, found.logits.gather(1, chosen[:, None])[:, 0], values
 
 
 _Solution = tuple[dict[str, Tensor], dict[str, Tensor], "dict[str, Tensor] | None"]
@@ -232,17 +266,16 @@ def _solve(problem: GateProblem, output: Tensor, method: str, options: _Options)
     if method == "shapley":
         return _shapley(problem, output, options)
     residual = None
-    if method == "first_order":
-        values = first_order(problem)
-    elif method == "integrated_gradients":
+    if method == "integrated_gradients":
         values = integrated_gradients(problem, options.steps)
     elif method == "random":
         generator = torch.Generator().manual_seed(options.seed)
-        values = {name: torch.randn(gate.shape, generator=generator).to(gate) for name, gate in problem.own.items()}
+        chosen = {name: problem.own[name] for name in problem.names}
+        values = {name: torch.randn(gate.shape, generator=generator).to(gate) for name, gate in chosen.items()}
     else:
         values = _ablation(problem, options.channels)
     sums = {name: value.nansum(1) for name, value in values.items()}
-    if method in ("first_order", "integrated_gradients"):
+    if method == "integrated_gradients":
         residual = {
             ", ".join(group): output - problem.at_baseline(group) - sum(sums[name] for name in group)
             for group in groups(problem)
@@ -275,7 +308,7 @@ def _shapley(problem: GateProblem, output: Tensor, options: _Options) -> _Soluti
         sums = dict(zip(problem.names, columns.unbind(1), strict=True))
         rest = output - problem.at_baseline(problem.names) - columns.sum(1)
         return {}, sums, {", ".join(problem.names): rest}
-    if options.over not in problem.own:
+    if options.over not in problem.names:
         raise unknown_name('over: use "sites" or a site;', options.over, ["sites", *problem.names])
     own = problem.own[options.over]
     channels = list(range(own.shape[1])) if options.channels is None else [int(c) for c in options.channels]

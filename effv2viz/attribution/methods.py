@@ -180,7 +180,75 @@ _PIXELS = (
     ),
 )
 
-METHODS: tuple[Method, ...] = _PIXELS
+_GATES = (
+    Method(
+        name="first_order",
+        title="First order",
+        explains="gates",
+        answers="how much would F fall if every gate went to the baseline alone, and F were linear?",
+        unit="contribution",
+        signed=True,
+        complete=False,
+        baseline=True,
+        assumes="small differences from the baseline, or a network that is nearly linear in one gate",
+        cost="1F + 1B for all gates of all sites",
+        reference="attribution patching; Kramar et al. 2024, arXiv 2403.00745, section 2",
+    ),
+    Method(
+        name="integrated_gradients",
+        title="Integrated gradients",
+        explains="gates",
+        answers="how is F(gates) - F(baseline) shared out, on the straight path between them?",
+        unit="contribution",
+        signed=True,
+        complete=True,
+        baseline=True,
+        assumes="that the gates between baseline and own make sense together",
+        cost="steps x (1F + 1B); for a total effect so much for every site",
+        reference="Sundararajan et al. 2017, arXiv 1703.01365, with gates for inputs",
+    ),
+    Method(
+        name="shapley",
+        title="Shapley values",
+        explains="gates",
+        answers="what does a site (or a channel) add to F, on average over all orders of leaving the baseline?",
+        unit="contribution",
+        signed=True,
+        complete=True,
+        baseline=True,
+        assumes="enough orders where there are more than ten players; up to ten it is exact",
+        cost="2 ** players F, or samples x players F",
+        reference="Shapley 1953; sampled as Castro et al. 2009, doi 10.1016/j.cor.2008.04.004",
+    ),
+    Method(
+        name="ablation",
+        title="Exact ablation",
+        explains="gates",
+        answers="how much does F fall when this gate alone takes the baseline?",
+        unit="contribution",
+        signed=True,
+        complete=False,
+        baseline=True,
+        assumes="nothing: it is what the others are compared with. Gates that can replace each other look unimportant",
+        cost="1F for each gate, of what follows the site",
+        reference="the definition of the effect itself",
+    ),
+    Method(
+        name="random",
+        title="Random",
+        explains="gates",
+        answers="none: the floor that every other method has to be above",
+        unit="relative",
+        signed=True,
+        complete=False,
+        baseline=False,
+        assumes="nothing",
+        cost="0F",
+        reference="the control of Adebayo et al. 2018, arXiv 1810.03292",
+    ),
+)
+
+METHODS: tuple[Method, ...] = (*_PIXELS, *_GATES)
 
 _SILU = "its rules cover ReLU and a few other activations, and neither SiLU nor the product of a map with its gate"
 _NO_RELU = (

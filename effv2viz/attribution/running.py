@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -125,9 +125,7 @@ def first_answer(forward: CountedForward, images: Tensor, gradients: bool, memor
     """
     logits, needed = _with_gradients(forward, images[:1]) if gradients else _largest_maps(forward, images[:1])
     device = images.device
-    must_fit(needed, device, memory, "a picture's way through the network", "allow more with memory=, or use the CPU")
-    budget = min(BUDGET, int(free_bytes(device) * SHARE)) if memory is None else memory
-    fitting = max(1, budget // max(1, needed))
+    fitting = how_many_fit(needed, device, memory)
     if len(images) > 1:
         logits = torch.cat([logits, forward.without_gradients(images[1:], fitting)])
     if not bool(torch.isfinite(logits).all()):
@@ -136,10 +134,30 @@ def first_answer(forward: CountedForward, images: Tensor, gradients: bool, memor
     return logits, fitting
 
 
+def how_many_fit(needed: int, device: torch.device, memory: int | None) -> int:
+    """How many pictures may run at once, if one takes so many bytes; see ``first_answer``.
+
+    Raises:
+        MemoryError: if not even one fits.
+    """
+    must_fit(needed, device, memory, "a picture's way through the network", "allow more with memory=, or use the CPU")
+    budget = min(BUDGET, int(free_bytes(device) * SHARE)) if memory is None else memory
+    return max(1, budget // max(1, needed))
+
+
 def _with_gradients(forward: CountedForward, image: Tensor) -> tuple[Tensor, int]:
     """Logits (1, K), and the bytes that a backward needs."""
+    with torch.enable_grad(), kept_for_backward(forward.model) as needed:
+        logits = forward(image.detach().clone().requires_grad_()).detach()
+    forward.backwards -= 1  # none follows
+    return logits, needed()
+
+
+@contextmanager
+def kept_for_backward(model: nn.Module) -> Iterator[Callable[[], int]]:
+    """Counts the bytes that a backward through what runs in the block will need."""
     kept: dict[int, torch.UntypedStorage] = {}  # holding them keeps their addresses from being used twice
-    parameters = {parameter.untyped_storage().data_ptr() for parameter in forward.model.parameters()}
+    parameters = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -147,10 +165,8 @@ def _with_gradients(forward: CountedForward, image: Tensor) -> tuple[Tensor, int
             kept[storage.data_ptr()] = storage
         return tensor
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        logits = forward(image.detach().clone().requires_grad_()).detach()
-    forward.backwards -= 1  # none follows
-    return logits, int(OVERHEAD * sum(storage.nbytes() for storage in kept.values()))
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        yield lambda: int(OVERHEAD * sum(storage.nbytes() for storage in kept.values()))
 
 
 def _largest_maps(forward: CountedForward, image: Tensor) -> tuple[Tensor, int]:

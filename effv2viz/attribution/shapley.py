@@ -24,7 +24,7 @@ def shapley_of_sites(problem: GateProblem, samples: int, seed: int) -> Tensor:
     """(N, sites). For a total effect the gates of a site that has left the baseline respond to earlier ones."""
 
     def settings(image: int, coalitions: Tensor) -> dict[str, Setting]:
-        return {
+        chosen = {
             name: _chosen(
                 coalitions[:, place, None],
                 problem.own[name][image] if problem.effect == "direct" else None,
@@ -32,6 +32,7 @@ def shapley_of_sites(problem: GateProblem, samples: int, seed: int) -> Tensor:
             )
             for place, name in enumerate(problem.names)
         }
+        return {**_held(problem, image, len(coalitions)), **chosen}
 
     return _values(problem, len(problem.names), settings, samples, seed)
 
@@ -43,8 +44,7 @@ def shapley_of_channels(problem: GateProblem, site: str, channels: list[int], sa
     def settings(image: int, coalitions: Tensor) -> dict[str, Setting]:
         rows = problem.own[site][image].repeat(len(coalitions), 1)
         rows[:, index] = torch.where(coalitions, rows[:, index], problem.baseline[site][image][index])
-        held = problem.others(slice(image, image + 1))
-        return {**{name: gate.expand(len(coalitions), -1) for name, gate in held.items()}, site: rows}
+        return {**_held(problem, image, len(coalitions)), site: rows}
 
     return _values(problem, len(channels), settings, samples, seed)
 
@@ -52,6 +52,12 @@ def shapley_of_channels(problem: GateProblem, site: str, channels: list[int], sa
 def is_exact(players: int) -> bool:
     """Whether all coalitions of so many players are enumerated, not sampled."""
     return players <= EXACT_PLAYERS
+
+
+def _held(problem: GateProblem, image: int, count: int) -> dict[str, Setting]:
+    """The gates of one image that are held, as many times as there are coalitions."""
+    held = problem.others(slice(image, image + 1))
+    return {name: gate.expand(count, -1) for name, gate in held.items()}
 
 
 def _chosen(inside: Tensor, own: Tensor | None, baseline: Tensor) -> Setting:

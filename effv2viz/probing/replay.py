@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Union
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from effv2viz.probing.sites import Site, choose_channel_sites
 from effv2viz.suggestions import unknown_name
 
 Effect = Literal["direct", "total"]
+GateRule = Union[Tensor, Callable[[Tensor], Tensor]]
 EFFECTS = ("direct", "total")
 
 
@@ -200,11 +201,12 @@ class Replay:
 
 
 @contextmanager
-def gates_set(model: nn.Module, gates: Mapping[Site, Tensor]) -> Iterator[None]:
-    """While the block lasts, the gates of these sites are these (N, C), whatever the network computes."""
+def gates_set(model: nn.Module, gates: Mapping[Site, GateRule]) -> Iterator[None]:
+    """While the block lasts, the gates of these sites are these (N, C), or functions of what the network computes."""
 
-    def setter(gate: Tensor) -> Callable[..., Tensor]:
+    def setter(rule: GateRule) -> Callable[..., Tensor]:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            gate = rule if isinstance(rule, Tensor) else rule(output.flatten(1))
             return gate.to(output.dtype).reshape(output.shape)
 
         return hook
