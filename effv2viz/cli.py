@@ -135,6 +135,40 @@ def train_fashion_command(
         recipe = replace(recipe, epochs=epochs)
     try:
         train_fashion(out, root=root, recipe=recipe, device=device, report=typer.echo)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         raise _stop(error) from error
     typer.echo(f"weights, gate statistics and log in {out}")
+
+
+@train_app.command("cue")
+def train_cue_command(
+    out: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="Folder of the run; a run that was stopped there goes on. runs/cue-ATTENTION-SEED by default."
+        ),
+    ] = None,
+    attention: Annotated[str, typer.Option(help="The SE module: se, none, static, eca and more.")] = "se",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    epochs: Annotated[Optional[int], typer.Option(help="Fewer or more than the recipe's.", min=1)] = None,
+    difficulty: Annotated[
+        Optional[float], typer.Option(help="Of the pictures, 0 to 1; the recipe's by default.", min=0, max=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of pictures, initialisation and order.", min=0)] = 0,
+) -> None:
+    """Train efficientnetv2_pico on the cue task, with SE or a relative of it."""
+    from dataclasses import replace
+
+    from effv2viz.training.cue import CueRecipe, train_cue
+
+    recipe = replace(CueRecipe(), attention=attention, seed=seed)
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    if difficulty is not None:
+        recipe = replace(recipe, difficulty=difficulty)
+    out = out or Path("runs") / f"cue-{attention}-{seed}"
+    try:
+        train_cue(out, recipe=recipe, device=device, report=typer.echo)
+    except (ValueError, OSError, FloatingPointError) as error:
+        raise _stop(error) from error
+    typer.echo(f"weights, gate statistics, log and playback in {out}")
