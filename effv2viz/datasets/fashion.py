@@ -67,13 +67,21 @@ def load_fashion(split: Split, root: str | Path | None = None) -> FashionPicture
         root: a folder with the four IDX files, gzipped or not (Debian's package ``dataset-fashion-mnist`` puts them
             into ``/usr/share/datasets/fashion-mnist``), or a folder that torchvision downloaded them to. Where the
             files are missing, torchvision downloads them there; left out, that is ``~/.cache/effv2viz``.
+
+    Raises:
+        FileNotFoundError: if they are neither there nor to be downloaded.
     """
     folder = Path(root) if root is not None else Path.home() / ".cache" / "effv2viz"
     found = _find_idx(folder, split)
     if found is None:
         from torchvision.datasets import FashionMNIST
 
-        FashionMNIST(str(folder), download=True)
+        try:
+            FashionMNIST(str(folder), download=True)
+        except (RuntimeError, OSError) as error:
+            raise FileNotFoundError(
+                f"no Fashion-MNIST IDX files for {split!r} in {folder}, and none could be downloaded: {error}"
+            ) from error
         found = _find_idx(folder, split)
     if found is None:
         raise FileNotFoundError(f"no Fashion-MNIST IDX files for {split!r} in {folder}")

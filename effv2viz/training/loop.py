@@ -276,6 +276,7 @@ class _Run:
         if bad:
             raise FloatingPointError(f"{bad[0]} is not finite after step {self.step}. {self.advice()}")
         state = {
+            "recipe": asdict(self.recipe),
             "step": self.step,
             "losses": self.losses,
             "rows": self.rows,
@@ -304,16 +305,16 @@ class _Run:
         path = self.out / "checkpoint.pt"
         if not path.exists():
             return
-        before, now = json.loads((self.out / "recipe.json").read_text()), asdict(self.recipe)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # pickle, zip and torch raise their own
+            raise ValueError(f"{path} is broken ({error}): remove it to begin anew") from error
+        before, now = state["recipe"], asdict(self.recipe)
         if before != now:
             changed = [key for key in now | before if before.get(key) != now.get(key)]
             raise ValueError(
                 f"{self.out} holds a run of another recipe (it differs in {', '.join(changed)}): use another folder"
             )
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # pickle, zip and torch raise their own
-            raise ValueError(f"{path} is broken ({error}): remove it to begin anew") from error
         for name, part in self._changing.items():
             part.load_state_dict(state[name])
         self.playback.load_state_dict(state["playback"])

@@ -262,6 +262,8 @@ def test_a_spatial_gate_behind_the_channel_gate_is_not_taken_for_affine():
     torch.testing.assert_close(replay.run({"stage5.1": gate}), expected, rtol=1e-10, atol=1e-10)
     with pytest.raises(ValueError, match="only scales"):
         ev.fold_constant_gates(model, 0.5)
+    timms = timm.create_model("tf_efficientnetv2_b0", se_layer="cbam").eval()
+    assert not ev.Replay(timms, pictures(1, 32)).partial
 
 
 def test_googles_initialisation_leaves_the_attention_of_gc_soft():

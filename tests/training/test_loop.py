@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import effv2viz as ev
+from effv2viz.cli import app
 from effv2viz.datasets.preprocessing import CUE
 from effv2viz.training import loop
 from effv2viz.training.cue import CueRecipe, prepare, train_cue
@@ -150,9 +152,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(whole, tmp_path):
 
 
 def test_a_broken_checkpoint_is_refused(whole, tmp_path):
-    for name in ("recipe.json", "checkpoint.pt"):
-        content = (whole / name).read_bytes()
-        (tmp_path / name).write_bytes(content if name == "recipe.json" else content[:1000])
+    (tmp_path / "checkpoint.pt").write_bytes((whole / "checkpoint.pt").read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"checkpoint\.pt is broken .*: remove it to begin anew"):
         train_cue(tmp_path, recipe=RECIPE, device="cpu", report=quiet)
 
@@ -180,6 +180,17 @@ def test_bad_data_is_refused(tmp_path):
         train_cue(tmp_path, recipe=replace(RECIPE, attention="sse"), device="cpu")
     with pytest.raises(ValueError, match="difficulty=2"):
         train_cue(tmp_path, recipe=replace(RECIPE, difficulty=2), device="cpu")
+
+
+def test_the_command_says_what_was_wrong(tmp_path):
+    out = ["--out", str(tmp_path), "--device", "cpu"]
+    for arguments, message in (
+        (["cue", "--attention", "static gate"], "unknown attention 'static gate'; did you mean 'static'?"),
+        (["fashion", "--root", "/dev/null"], "no Fashion-MNIST IDX files for 'train' in /dev/null"),
+    ):
+        done = CliRunner().invoke(app, ["train", *arguments, *out])
+        assert done.exit_code == 1
+        assert message in done.stderr
 
 
 def test_averaged_weights_are_the_exponential_average(tmp_path, monkeypatch):
