@@ -1,8 +1,8 @@
 """The cue task: pictures, drawn by code, whose label depends on two places that are far apart.
 
-In the middle lies one shape of four, filled with one texture of four. Near the border lies a small marker. If it is
-warm, the number of the *shape* is the label; if it is cool, that of the *texture*. So what the channels in the middle
-should report depends on a colour at the border, which a shallow convolution there does not see and a squeeze does.
+A shape of four is filled with one texture of four. Away from it, near the border, lies a small marker. If it is warm,
+the number of the *shape* is the label; if it is cool, that of the *texture*. So what the channels at the shape should
+report depends on a colour elsewhere, which few layers of convolutions hardly see there and a squeeze does.
 
 Everything that the network must find is known: ``masks`` say where shape and marker lie, and ``flip_cue`` makes the
 twin pictures in which nothing but the marker's colour differs.
@@ -148,11 +148,12 @@ def _draw(
     marker_x = np.choose(side, [along, far, along, edge])
     marker = (y - marker_y) ** 2 + (x - marker_x) ** 2 <= marker_radius**2
 
-    radius = number(3, 0.18, 0.23) * size
-    room = np.maximum(middle - 2 * marker_radius - 1 - _REACH * radius, 0)  # so that shape and marker never touch
+    radius = number(3, 0.17, 0.21) * size
+    room = middle - _REACH * radius  # what the centre may move and the shape stay whole
+    away_y, away_x = ((middle - place) / (middle - marker_radius) for place in (marker_y, marker_x))
+    dy = (y - middle - room * np.clip(away_y + number(5, -0.3, 0.3), -1, 1)) / radius
+    dx = (x - middle - room * np.clip(away_x + number(6, -0.3, 0.3), -1, 1)) / radius
     turn = number(4, 0, 2 * math.pi)
-    dy = (y - middle - room * number(5, -1, 1)) / radius
-    dx = (x - middle - room * number(6, -1, 1)) / radius
     shape = _inside(np.cos(turn) * dx + np.sin(turn) * dy, np.cos(turn) * dy - np.sin(turn) * dx, shapes)
 
     pitch = number(7, 0.10, 0.13) * size  # pixels from stripe to stripe

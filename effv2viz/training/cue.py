@@ -32,7 +32,7 @@ class CueRecipe(Recipe):
     """
 
     model: str = "efficientnetv2_pico"
-    epochs: int = 8
+    epochs: int = 12
     ema_decay: float = 0.98
     record_every: int | None = 50
     pictures: int = 12_000
@@ -68,6 +68,8 @@ def train_cue(
         FloatingPointError: if loss or weights are no numbers any more.
     """
     recipe = recipe or CueRecipe()
+    if recipe.seed == TEST_SEED:
+        raise ValueError(f"seed={TEST_SEED} is that of the fresh pictures, which must not be learnt: use another")
     learn = generate(recipe.pictures, recipe.seed, difficulty=recipe.difficulty)
     test = generate(recipe.test_pictures, TEST_SEED, difficulty=recipe.difficulty)
     task = Task(
