@@ -192,7 +192,7 @@ _GATES = (
         baseline=True,
         assumes="small differences from the baseline, or a network that is nearly linear in one gate",
         cost="1F + 1B for all gates of all sites",
-        reference="attribution patching; Kramar et al. 2024, arXiv 2403.00745, section 2",
+        reference="attribution patching; Kramar et al. 2024, arXiv 2403.00745",
     ),
     Method(
         name="integrated_gradients",

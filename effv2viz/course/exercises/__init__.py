@@ -5,13 +5,19 @@ from effv2viz.course.exercises.lesson_02 import CONV_AS_LINEAR, EXCITE
 from effv2viz.course.exercises.lesson_03 import SCALE, SE_BLOCK
 from effv2viz.course.exercises.lesson_05 import CLASS_MEANS, SEPARABILITY
 from effv2viz.course.exercises.lesson_06 import FOLD, MEAN_GATE
+from effv2viz.course.exercises.lesson_07 import INTEGRATED_GRADIENTS, RESIDUAL
+from effv2viz.course.exercises.lesson_08 import FIRST_ORDER, RANK_CORRELATION
 
 __all__ = [
     "CLASS_MEANS",
     "CONV_AS_LINEAR",
     "EXCITE",
+    "FIRST_ORDER",
     "FOLD",
+    "INTEGRATED_GRADIENTS",
     "MEAN_GATE",
+    "RANK_CORRELATION",
+    "RESIDUAL",
     "SAME_SQUEEZE",
     "SCALE",
     "SEPARABILITY",
