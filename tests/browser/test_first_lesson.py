@@ -9,42 +9,39 @@ def test_the_first_lesson(visit, screenshots):
     page = seen.page
     assert seen.run_all(), "a cell failed"
     explorer = page.locator(".effv2viz-gate-explorer").first
-    picture = explorer.locator("img")
-    picture.wait_for(timeout=60_000)
+    chart = explorer.locator(".ev-chart")
+    chart.wait_for(timeout=60_000)
     explorer.scroll_into_view_if_needed()
-    handle = explorer.locator(".noUi-handle")
+    map_before = explorer.locator(".ev-pictures canvas").nth(1)
 
     def shown():
-        return picture.get_attribute("src"), explorer.locator("[role=status]").inner_text()
+        return map_before.evaluate("(c) => c.toDataURL()"), explorer.locator("[role=status]").inner_text()
 
     def changes(act):
         before = shown()
         act()
-        expect(picture).not_to_have_attribute("src", before[0], timeout=15_000)
-        after = shown()
-        assert after[1] != before[1]
-        return after
+        expect(explorer.locator("[role=status]")).not_to_have_text(before[1], timeout=15_000)
+        page.wait_for_function(
+            "([canvas, old]) => canvas.isConnected ? canvas.toDataURL() !== old : true",
+            arg=[map_before.element_handle(), before[0]],
+            timeout=15_000,
+        )
+        assert shown()[0] != before[0]
 
-    def press(key):
-        handle.focus()
-        page.keyboard.press(key)
+    def click():
+        box = chart.bounding_box()
+        page.mouse.click(box["x"] + 300, box["y"] + 120)
 
-    def drag():
-        box = handle.bounding_box()
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 160, box["y"] + box["height"] / 2, steps=5)
-        page.mouse.up()
-
-    changes(lambda: press("ArrowRight"))
-    changes(drag)
-    explorer.locator("select").nth(1).select_option(label="stage4.0  (128 gates)")
+    changes(lambda: chart.press("ArrowRight"))
+    changes(click)
+    explorer.locator("[data-control=row]").select_option("stage4.0")
     expect(explorer.locator("[role=status]")).to_contain_text("of stage4.0", timeout=15_000)
-    changes(lambda: explorer.locator("select").nth(0).select_option(index=3))
+    changes(lambda: explorer.locator(".widget-dropdown select").select_option(index=3))
     if screenshots:
         page.wait_for_timeout(500)
         explorer.screenshot(path=screenshots / "explorer.png")
-    warned = [view.locator("[role=alert]").count() for view in page.locator(".effv2viz-gate-explorer").all()]
+    views = page.locator(".effv2viz-gate-explorer").all()
+    warned = [view.locator(".ev-warning:visible").count() for view in views]
     assert warned[0] == 0
     assert sum(warned) >= 1  # the photographs
     assert seen.outside == []

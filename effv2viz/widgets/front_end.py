@@ -1,0 +1,66 @@
+"""The front ends: what the kernel and a page tell each other, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+STATIC = Path(__file__).with_name("static")
+
+
+class FrontEnd(anywidget.AnyWidget):
+    """What all front ends have: a style, a title, and a ``repr`` that is the same in every run."""
+
+    _css = STATIC / "views.css"
+
+    title = traitlets.Unicode(help="What a screen reader calls the view.").tag(sync=True)
+    error = traitlets.Unicode(help="What went wrong, if something did.").tag(sync=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.title!r})"
+
+    def tell(self, **traits: Any) -> None:
+        """Sets traits in one message."""
+        with self.hold_sync():
+            for name, value in traits.items():
+                setattr(self, name, value)
+
+    def synced(self) -> dict[str, Any]:
+        """The state that the page sees, by trait: for a page without a kernel."""
+        return {
+            name: getattr(self, name)
+            for name in self.keys
+            if name not in ("layout", "tabbable", "tooltip") and name[0] != "_"
+        }
+
+
+class GatesFrontEnd(FrontEnd):
+    """Gates as bars or a heat strip, with little pictures and a prediction beside them."""
+
+    _esm = STATIC / "gates.js"
+
+    noun = traitlets.Unicode("site", help="What a row is.").tag(sync=True)
+    nouns = traitlets.Unicode("sites", help="The same for several.").tag(sync=True)
+    rows = traitlets.List(traitlets.Dict()).tag(sync=True)
+    columns = traitlets.List(traitlets.Dict()).tag(sync=True)
+    data = traitlets.Bytes().tag(sync=True)
+    edits = traitlets.List(traitlets.Dict()).tag(sync=True)
+    edit_data = traitlets.Bytes().tag(sync=True)
+    orders = traitlets.List(traitlets.Dict(), help="[{key, label}], the orders that can be chosen.").tag(sync=True)
+    row = traitlets.Unicode().tag(sync=True)
+    channel = traitlets.Int().tag(sync=True)
+    order = traitlets.Unicode("value").tag(sync=True)
+    mode = traitlets.Enum(("bars", "strip"), "bars").tag(sync=True)
+    colour = traitlets.Unicode("gate", help="The column that the strip is coloured by.").tag(sync=True)
+    selection = traitlets.List(traitlets.Int(), help="The channels that are brushed.").tag(sync=True)
+    editable = traitlets.Bool(help="Whether gates can be dragged.").tag(sync=True)
+    request = traitlets.Dict(help="{id, row, channels, values, done}: a drag, to be answered by prediction.").tag(
+        sync=True
+    )
+    prediction = traitlets.Dict(help="{id, caption, rows: [{label, value, before, logit}]}").tag(sync=True)
+    pictures = traitlets.List(traitlets.Dict()).tag(sync=True)
+    pixels = traitlets.Bytes().tag(sync=True)
+    warning = traitlets.Unicode().tag(sync=True)
