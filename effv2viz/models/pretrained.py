@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from effv2viz.datasets.fashion import CLASSES
+from effv2viz.datasets.cue import CLASSES as CUE_CLASSES
+from effv2viz.datasets.fashion import CLASSES as FASHION_CLASSES
 from effv2viz.datasets.imagenet import imagenet_classes
-from effv2viz.datasets.preprocessing import FASHION, HALF, IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from effv2viz.datasets.preprocessing import CUE, FASHION, HALF, IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from effv2viz.models.blocks import Padding
 from effv2viz.models.downloads import Bundled, Hub, Release, Source
 from effv2viz.models.efficientnetv2 import VARIANTS
@@ -104,13 +105,30 @@ def _imagenet(
     )
 
 
+def _cue(name: str, attention: str, accuracy: float, statistics: Bundled | None) -> Weights:
+    return Weights(
+        model="efficientnetv2_pico",
+        name=name,
+        source=Bundled(f"efficientnetv2_pico.{name}.safetensors"),
+        preprocessing=CUE,
+        classes=lambda: CUE_CLASSES,
+        padding="symmetric",
+        accuracy=accuracy,  # data/weights/efficientnetv2_pico.*.csv, last row
+        licence="Apache-2.0",
+        attention=attention,
+        statistics=statistics,
+    )
+
+
 _ALL = (
+    _cue("cue", "se", 99.75, Bundled("efficientnetv2_pico.cue.gates.safetensors")),
+    _cue("cue_none", "none", 55.7, None),
     Weights(
         model="efficientnetv2_nano",
         name="fashion",
         source=Bundled("efficientnetv2_nano.fashion.safetensors"),
         preprocessing=FASHION,
-        classes=lambda: CLASSES,
+        classes=lambda: FASHION_CLASSES,
         padding="symmetric",
         accuracy=93.63,  # data/weights/efficientnetv2_nano.fashion.csv, last row
         licence="Apache-2.0",
