@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         shipped_gates,
         trace,
     )
-    from effv2viz.widgets import explore
+    from effv2viz.widgets import explore, what_if
 
 __version__ = "0.1.0"
 
@@ -79,6 +79,7 @@ _HOME = {
     "shipped_gates": "probing",
     "trace": "probing",
     "explore": "widgets",
+    "what_if": "widgets",
 }
 _ROOMS = ("datasets", "models", "probing", "attribution", "figures", "widgets", "course", "training")
 
@@ -116,6 +117,7 @@ __all__ = [
     "register_se",
     "shipped_gates",
     "trace",
+    "what_if",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import ipywidgets
@@ -13,18 +13,13 @@ from torch import nn
 
 from effv2viz.figures import explorer_figure
 from effv2viz.probing import GateStatistics
-from effv2viz.suggestions import unknown_name
 from effv2viz.widgets.experiment import Experiment, Extra, as_array
-from effv2viz.widgets.front_end import FrontEnd, GatesFrontEnd
-from effv2viz.widgets.ordering import order_labels, ranking
-from effv2viz.widgets.packing import GATE, REFERENCE, Column, Picture, pack_matrix, pack_pictures
+from effv2viz.widgets.packing import GATE, REFERENCE, Column, Picture, pack_pictures
+from effv2viz.widgets.site_view import Row, SiteView
 from effv2viz.widgets.uploads import read_upload
-from effv2viz.widgets.view import View
-
-MODES = {"bars": "one site", "strip": "all sites"}
 
 
-class GateExplorer(View):
+class GateExplorer(SiteView):
     """The gates of a picture at every site, and what one gate does to its channel's map.
 
     ``explore`` makes it, and says what its arguments are.
@@ -39,14 +34,9 @@ class GateExplorer(View):
         selection: the channels of the site that are brushed.
     """
 
-    CHOICES: ClassVar[tuple[str, ...]] = ("image", "site", "order", "channel", "mode", "selection")
+    CHOICES: ClassVar[tuple[str, ...]] = ("image", *SiteView.CHOICES)
 
     image = traitlets.Int()
-    site = traitlets.Unicode()
-    order = traitlets.Unicode("value")
-    channel = traitlets.Int()
-    mode = traitlets.Unicode("bars")
-    selection = traitlets.List(traitlets.Int())
 
     def __init__(
         self,
@@ -57,40 +47,14 @@ class GateExplorer(View):
         statistics: GateStatistics | None = None,
         columns: Extra | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__("gate explorer")
         self._experiment = Experiment(model, images, labels, statistics, columns)
-        self._sent: tuple[int, ...] = ()
         self._build()
-        site = list(self._experiment.sites)[-1]
-        self._begin(site=site, channel=int(ranking("value", self._experiment.rows(0)[site])[0]))
+        self._begin_at(list(self._experiment.sites)[-1])
 
     @traitlets.validate("image")
     def _check_image(self, proposal: Any) -> int:
         return self._experiment.check_image(proposal.value)
-
-    @traitlets.validate("site")
-    def _check_site(self, proposal: Any) -> str:
-        return self._experiment.check_site(proposal.value)
-
-    @traitlets.validate("order")
-    def _check_order(self, proposal: Any) -> str:
-        if proposal.value not in self._orders():
-            raise unknown_name("order", proposal.value, self._orders())
-        return proposal.value
-
-    @traitlets.validate("channel")
-    def _check_channel(self, proposal: Any) -> int:
-        return self._experiment.check_channel(self.site, proposal.value)
-
-    @traitlets.validate("mode")
-    def _check_mode(self, proposal: Any) -> str:
-        if proposal.value not in MODES:
-            raise unknown_name("mode", proposal.value, MODES)
-        return proposal.value
-
-    @traitlets.validate("selection")
-    def _check_selection(self, proposal: Any) -> list[int]:
-        return [self._experiment.check_channel(self.site, channel) for channel in proposal.value]
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each channel of the site, in the order shown: channel, squeeze, gate, mean gate, more if known."""
@@ -151,10 +115,6 @@ class GateExplorer(View):
         label = self._experiment.labels[self.image]
         return f"Picture {self.image}{f' ({label})' if label else ''}: the gate of every channel"
 
-    def front_ends(self) -> list[FrontEnd]:
-        """The front ends that a saved page shows."""
-        return [self._front]
-
     def __repr__(self) -> str:
         experiment = self._experiment
         return (
@@ -172,15 +132,10 @@ class GateExplorer(View):
         self._upload = ipywidgets.FileUpload(
             accept="image/*", description="own picture", disabled=experiment.preprocessing is None
         )
-        self._front = GatesFrontEnd(title="gate explorer")
         controls = ipywidgets.HBox([self._picture, self._upload], layout={"flex_flow": "row wrap"})
         self.widget = ipywidgets.VBox([controls, self._front])
         self.widget.add_class("effv2viz-gate-explorer")
         self._mirror(self._picture, {"value": "image"})
-        self._mirror(
-            self._front,
-            {"row": "site", "order": "order", "channel": "channel", "mode": "mode", "selection": "selection"},
-        )
         self._upload.observe(self._uploaded, names=["value"])
 
     def _uploaded(self, change: Any) -> None:
@@ -196,17 +151,9 @@ class GateExplorer(View):
             self._picture.value = self.image
         return number
 
-    def _follow(self, changed: set[str]) -> None:
-        if "site" in changed:
-            if "channel" not in changed:
-                self.channel = int(self._ranking()[0])
-            if "selection" not in changed:
-                self.selection = []
-
     def _show(self) -> None:
         experiment = self._experiment
-        rows, columns = experiment.rows(self.image), experiment.columns(self.image)
-        row = rows[self.site]
+        row = self._row()
         gate = float(row[GATE][self.channel])
         before, after = self._maps()
         both = np.concatenate([before.ravel(), after.ravel()])
@@ -218,33 +165,34 @@ class GateExplorer(View):
         ]
         shares = [{"label": name, "value": probability} for name, probability in self.prediction()]
         self._message = self._sentence(row)
-        self._put_back()
-        traits = pack_pictures(pictures)
-        if self._sent != (self.image,):
-            traits |= pack_matrix(rows, columns, experiment.site_labels())
-            traits["orders"] = [{"key": key, "label": text} for key, text in self._orders(columns).items()]
-            self._sent = (self.image,)
-        self._front.tell(
-            **traits,
+        self._tell(
+            **pack_pictures(pictures),
             prediction={"id": "", "caption": "prediction", "rows": shares},
             warning=experiment.warning(self.image),
         )
 
     def _put_back(self) -> None:
         self._picture.value = self.image
-        self._front.tell(
-            row=self.site, order=self.order, channel=self.channel, mode=self.mode, selection=list(self.selection)
-        )
+        super()._put_back()
 
-    def _sentence(self, row: dict[str, np.ndarray]) -> str:
+    def _rows(self) -> Mapping[str, Row]:
+        return self._experiment.rows(self.image)
+
+    def _columns(self) -> list[Column]:
+        return self._experiment.columns(self.image)
+
+    def _menu(self) -> Mapping[str, str]:
+        return self._experiment.site_labels()
+
+    def _content(self) -> int:
+        return self.image
+
+    def _sentence(self, row: Row) -> str:
         z = f"squeeze {row['squeeze'][self.channel]:.3f}, " if "squeeze" in row else ""
         usual = ""
         if REFERENCE in row:
             usual = f", its mean over the training set is {row[REFERENCE][self.channel]:.3f}"
         return f"Channel {self.channel} of {self.site}: {z}gate {row[GATE][self.channel]:.3f}{usual}."
-
-    def _row(self) -> dict[str, np.ndarray]:
-        return self._experiment.rows(self.image)[self.site]
 
     def _maps(self) -> tuple[np.ndarray, np.ndarray]:
         """The channel's map before and after scaling, each (H, W)."""
@@ -253,15 +201,11 @@ class GateExplorer(View):
         assert run.scaled is not None
         return as_array(run.features[0, self.channel]), as_array(run.scaled[0, self.channel])
 
-    def _orders(self, columns: Sequence[Column] | None = None) -> dict[str, str]:
-        found = order_labels(self._experiment.columns(self.image) if columns is None else columns)
+    def _orders(self) -> dict[str, str]:
+        found = super()._orders()
         if "difference" in found:
             found["difference"] = "by distance from the mean gate, largest first"
         return found
-
-    def _ranking(self) -> np.ndarray:
-        """The channels of the site from left to right."""
-        return ranking(self.order, self._row())
 
 
 def explore(

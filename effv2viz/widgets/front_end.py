@@ -57,7 +57,7 @@ class GatesFrontEnd(FrontEnd):
     colour = traitlets.Unicode("gate", help="The column that the strip is coloured by.").tag(sync=True)
     selection = traitlets.List(traitlets.Int(), help="The channels that are brushed.").tag(sync=True)
     editable = traitlets.Bool(help="Whether gates can be dragged.").tag(sync=True)
-    request = traitlets.Dict(help="{id, row, channels, values, done}: a drag, to be answered by prediction.").tag(
+    request = traitlets.Dict(help="{id, row, channels, value, done}: a drag, to be answered by prediction.").tag(
         sync=True
     )
     prediction = traitlets.Dict(help="{id, caption, rows: [{label, value, before, logit}]}").tag(sync=True)

@@ -14,6 +14,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nbformat
 import pytest
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -132,6 +133,21 @@ def visit(lab, chromium):
     yield open_notebook
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def page_of(lab, visit):
+    """Opens a notebook of these cells and runs it."""
+
+    def run(cells, name, **options):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, lab.folder / name)
+        seen = visit(name, **options)
+        assert seen.run_all(), "a cell failed"
+        return seen
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,52 +1,13 @@
 """The explorer's front end in a real notebook: each gesture, on state and on pixels."""
 
-import json
-
-import nbformat
-import pytest
 from playwright.sync_api import expect
+
+from tests.browser.reading import INK, ask
 
 CELLS = [
     "import effv2viz as ev\none = ev.explore()\none",
     "other = ev.explore()\nother.site = 'stage4.0'\nother",
 ]
-INK = """(chart) => {
-    const {width, height} = chart.querySelector('canvas');
-    const data = chart.querySelector('canvas').getContext('2d').getImageData(0, 0, width, height).data;
-    return data.reduce((sum, value, i) => (sum * 31 + value) % 1000003, 0);
-}"""
-
-
-@pytest.fixture
-def page_of(lab, visit):
-    """Opens a notebook of these cells and runs it."""
-
-    def run(cells, name, **options):
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-        nbformat.write(notebook, lab.folder / name)
-        seen = visit(name, **options)
-        assert seen.run_all(), "a cell failed"
-        return seen
-
-    return run
-
-
-def ask(page, code):
-    """What an expression is in the kernel, as JSON."""
-    return json.loads(
-        page.evaluate(
-            """async (code) => {
-                const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-                const future = kernel.requestExecute({code: `import json; print(json.dumps(${code}))`});
-                let text = '';
-                future.onIOPub = (message) => { text += message.content.text ?? ''; };
-                await future.done;
-                return text;
-            }""",
-            code,
-        )
-    )
 
 
 def test_every_gesture(page_of):

@@ -54,19 +54,19 @@ test("a colour ramp passes through its colours", () => {
 test("one request is open at a time, unfinished edits are replaced, finished ones are kept, stale answers dropped", () => {
   const sent = [];
   const requests = new gates.Requests((message) => sent.push(message), "v");
-  const edit = (value, done) => requests.ask({ row: "a", channels: [0], values: [value], done });
+  const edit = (value, done) => requests.ask({ row: "a", channels: [0], value, done });
   edit(0.1, false);
   edit(0.2, false);
   edit(0.3, true);
   edit(0.4, false);
   edit(0.5, false);
-  assert.deepEqual(sent.map((m) => m.values[0]), [0.1]);
+  assert.deepEqual(sent.map((m) => m.value), [0.1]);
   assert.equal(requests.answered("other.1"), false);
   assert.equal(requests.answered("v.1"), true);
   assert.equal(requests.answered("v.1"), false);
   assert.equal(requests.answered("v.2"), true);
   assert.equal(requests.answered("v.3"), true);
-  assert.deepEqual(sent.map((m) => [m.id, m.values[0], m.done]), [["v.1", 0.1, false], ["v.2", 0.3, true], ["v.3", 0.5, false]]);
+  assert.deepEqual(sent.map((m) => [m.id, m.value, m.done]), [["v.1", 0.1, false], ["v.2", 0.3, true], ["v.3", 0.5, false]]);
   edit(0.6, true);
   assert.equal(sent.at(-1).id, "v.4");
 });

@@ -8,7 +8,7 @@
  * @typedef {{name: string, label: string, width: number}} Row
  * @typedef {{key: string, label: string, low: number, high: number, signed: boolean}} Column
  * @typedef {[number, number]} Span positions from the first to before the second
- * @typedef {{row: string, channels: number[], values: number[], done: boolean}} Edit
+ * @typedef {{row: string, channels: number[], value: number, done: boolean}} Edit
  * @typedef {{get(name: string): any, set(name: string, value: any): void, save_changes(): void,
  *   on(event: string, act: () => void): void, off(event: string, act: () => void): void}} Model
  */
@@ -289,7 +289,9 @@ class GatesView {
     this.sizes.observe(this.chart);
     this.sight = new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) this.draw(); });
     this.sight.observe(this.chart);
-    this.theme = new MutationObserver(() => this.draw());
+    this.theme = new MutationObserver(() => {
+      for (const wait of [0, 150, 600]) setTimeout(() => this.draw(), wait); // a theme's colours come after its name
+    });
     this.theme.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-theme"] });
     listen(matchMedia("(prefers-color-scheme: dark)"), "change", () => this.draw());
   }
@@ -547,7 +549,7 @@ class GatesView {
     const gates = this.edited.get(this.row) ?? this.gates(this.row).slice();
     for (const one of channels) gates[one] = value;
     this.edited.set(this.row, gates);
-    this.unfinished = { row: this.row, channels, values: channels.map(() => value), done };
+    this.unfinished = { row: this.row, channels, value, done };
     this.requests.ask(this.unfinished);
     clearTimeout(this.late);
     this.late = setTimeout(() => this.say("The kernel has not answered yet: it is busy, or it was stopped."), 4000);
@@ -592,7 +594,7 @@ class GatesView {
   }
 
   draw() {
-    if (this.frame) return;
+    if (this.frame || this.stop.signal.aborted) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       if (!this.matrix || !this.chart.clientWidth) return;
@@ -670,8 +672,8 @@ class GatesView {
     pen.fillStyle = bar;
     if (step >= 1) {
       for (let i = first; i < last; i += 1) {
-        const x = this.left + (i - this.span[0]) * step;
-        pen.fillRect(x, zero, step - gap, -gates[order[i]] * scale);
+        const [x, next] = [Math.round(this.x(i)), Math.round(this.x(i + 1))];
+        pen.fillRect(x, zero, next - x - gap, -gates[order[i]] * scale);
       }
     } else {
       for (let pixel = 0; pixel < this.width; pixel += 1) {

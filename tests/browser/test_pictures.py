@@ -1,0 +1,33 @@
+"""Every widget on one page each, light and dark; with ``--screenshots docs`` the pictures of the documentation."""
+
+import pytest
+
+WIDGETS = {
+    "explorer": "w = ev.explore()\nw.site, w.image, w.order = 'stage5.1', 6, 'difference'",
+    "explorer-strip": "w = ev.explore()\nw.image, w.mode, w.site = 6, 'strip', 'stage5.1'",
+    "what-if": "w = ev.what_if()\nw.site, w.image = 'stage6.0', 6\nw.mean()\nw.set(0.05, channels=[251, 12])",
+}
+THEME = "(name) => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_it_shows_in_light_and_dark(page_of, screenshots, name):
+    seen = page_of([f"import effv2viz as ev\n{WIDGETS[name]}\nw"], f"{name}.ipynb", width=1360)
+    page = seen.page
+    shown = page.locator(".jp-OutputArea-output .jupyter-widgets").first
+    page.locator(".effv2viz").first.wait_for(timeout=30_000)
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    page.wait_for_timeout(400)
+    pictures = {}
+    for theme, short in (("JupyterLab Light", "light"), ("JupyterLab Dark", "dark")):
+        page.evaluate(THEME, theme)
+        page.wait_for_function(f"document.body.dataset.jpThemeLight === '{str(short == 'light').lower()}'")
+        page.wait_for_timeout(500)
+        target = {"path": screenshots / "images" / f"{name}-{short}.png"} if screenshots else {}
+        pictures[short] = shown.screenshot(**target)
+    assert pictures["light"] != pictures["dark"]
+    wide = page.evaluate(
+        "() => [...document.querySelectorAll('.effv2viz')].filter(w => w.scrollWidth > w.clientWidth + 1).length"
+    )
+    assert wide == 0, "a widget is wider than its place"
+    assert (seen.outside, seen.errors) == ([], [])

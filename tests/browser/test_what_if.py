@@ -1,0 +1,103 @@
+"""Gates dragged in a real notebook: the network answers while the hand moves."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.reading import INK, ask
+
+CELLS = ["import effv2viz as ev\nw = ev.what_if()\nw.site = 'stage5.0'\nw"]
+
+
+def test_drag_keys_and_undo(page_of):
+    seen = page_of(CELLS, "what-if.ipynb")
+    page = seen.page
+    view = page.locator(".effv2viz-what-if")
+    root, chart = view.locator(".effv2viz-gates"), view.locator(".ev-chart")
+    view.scroll_into_view_if_needed()
+    expect(root).to_have_attribute("data-row", "stage5.0")
+    page.wait_for_timeout(300)
+    before, answer = chart.evaluate(INK), view.locator(".ev-prediction").inner_text()
+    own = ask(page, "w.own_logits.tolist()")
+
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] + 190, steps=8)
+    expect(view.locator(".ev-prediction")).not_to_have_text(answer, timeout=15_000)  # while the button is down
+    assert ask(page, "w.steps") == ""
+    page.mouse.up()
+    channel = root.get_attribute("data-channel")
+    expect(view.get_by_role("button", name="undo")).to_be_enabled(timeout=15_000)
+    step = ask(page, "w.steps")
+    assert step.startswith(f"set:stage5.0:{channel}:0.1")
+    assert chart.evaluate(INK) != before
+    assert ask(page, "w.logits.tolist()") != own
+    assert float(root.get_attribute("data-gate")) == pytest.approx(float(step.split(":")[-1]), abs=1e-3)
+
+    gate = float(root.get_attribute("data-gate"))
+    chart.press("ArrowUp")
+    expect(root).to_have_attribute("data-gate", f"{gate + 0.01:.3f}")
+    expect(view.locator("details")).to_contain_text("ev.intervene(model, plan)", timeout=15_000)
+    page.wait_for_timeout(300)
+    assert len(ask(page, "w.steps").split(";")) == 2
+
+    view.get_by_role("button", name="reset").click()
+    expect(view.get_by_role("button", name="undo")).to_be_disabled(timeout=15_000)
+    page.wait_for_timeout(300)
+    assert ask(page, "(w.steps, w.logits.tolist())") == ["", own]
+    assert view.locator(".ev-prediction").inner_text() == answer
+
+    chart.press("Home")
+    chart.press("Shift+ArrowRight")
+    chart.press("Shift+ArrowRight")
+    view.locator("select").nth(1).select_option(label="the selection")
+    view.get_by_role("button", name="zero").click()
+    expect(view.get_by_role("button", name="undo")).to_be_enabled(timeout=15_000)
+    chosen = ask(page, "w.steps").split(":")[2].split("+")
+    assert len(chosen) == 3
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_how_fast_a_drag_is_answered(page_of):
+    """The answer to a drag comes little later than an echo from the kernel would; the medians are printed."""
+    seen = page_of(CELLS, "speed.ipynb")
+    page = seen.page
+    chart = page.locator(".effv2viz-what-if .ev-chart")
+    chart.scroll_into_view_if_needed()
+    took = page.evaluate(
+        """async () => {
+            const root = document.querySelector('.effv2viz-what-if .effv2viz-gates');
+            const chart = root.querySelector('.ev-chart');
+            const shown = root.querySelector('.ev-prediction');
+            const box = chart.getBoundingClientRect();
+            const send = (name, y) => chart.dispatchEvent(new PointerEvent(name, {
+                clientX: box.x + 80, clientY: y, button: 0, pointerId: 1, bubbles: true}));
+            chart.setPointerCapture = () => {};
+            const times = [];
+            send('pointerdown', box.y + 60);
+            for (let i = 0; i < 30; i += 1) {
+                await new Promise((done) => setTimeout(done, 30));
+                const changed = new Promise((done) => {
+                    const observer = new MutationObserver(() => { observer.disconnect(); done(); });
+                    observer.observe(shown, {childList: true, subtree: true});
+                });
+                const started = performance.now();
+                send('pointermove', box.y + 60 + 4 * i);
+                await changed;
+                times.push(performance.now() - started);
+            }
+            send('pointerup', box.y + 180);
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            const echoes = [];
+            for (let i = 0; i < 30; i += 1) {
+                const started = performance.now();
+                await kernel.requestKernelInfo();
+                echoes.push(performance.now() - started);
+            }
+            const median = (all) => all.sort((a, b) => a - b)[15];
+            return {drag: median(times), echo: median(echoes), draw: Number(root.dataset.milliseconds)};
+        }"""
+    )
+    print(f"drag {took['drag']:.1f} ms, echo {took['echo']:.1f} ms, drawing {took['draw']:.1f} ms")
+    assert took["drag"] < 1000  # far above what it takes, for machines that are busy
+    assert seen.errors == []
