@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         shipped_gates,
         trace,
     )
-    from effv2viz.widgets import explore, what_if
+    from effv2viz.widgets import class_gates, compare_gates, explore, what_if
 
 __version__ = "0.1.0"
 
@@ -78,6 +78,8 @@ _HOME = {
     "register_se": "probing",
     "shipped_gates": "probing",
     "trace": "probing",
+    "class_gates": "widgets",
+    "compare_gates": "widgets",
     "explore": "widgets",
     "what_if": "widgets",
 }
@@ -100,7 +102,9 @@ __all__ = [
     "attribute_gate_pixels",
     "attribute_gates",
     "attribute_pixels",
+    "class_gates",
     "collect_gates",
+    "compare_gates",
     "convert_state_dict",
     "create_model",
     "explore",

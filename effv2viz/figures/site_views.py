@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -72,3 +72,67 @@ def what_if_figure(
     right.legend(fontsize=8, frameon=False)
     right.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def class_gates_figure(
+    *, site: str, means: np.ndarray, classes: Sequence[str], sorted_by: str, separability: Mapping[str, float]
+) -> Figure:
+    """Mean gates by class and channel, and how far each site tells classes apart.
+
+    Args:
+        site: its name.
+        means: (K, C) in the order of the channels shown, on the scale 0 to 1.
+        classes: (K,) names.
+        sorted_by: what the order is.
+        separability: 0 to 1, by site.
+    """
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[2.4, 1])
+    image = left.imshow(means, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    left.set_yticks(range(len(classes)), classes, fontsize=max(4, min(9, 180 // len(classes))))
+    left.set_xlabel(f"{means.shape[1]} channels of {site}, {sorted_by}")
+    figure.colorbar(image, ax=left, label="mean gate of the class")
+    _draw_by_site(right, separability, site, "separability (share of variance between classes)", most=1.0)
+    return figure
+
+
+def compare_figure(
+    *,
+    site: str,
+    gates: np.ndarray,
+    others: np.ndarray,
+    names: tuple[str, str],
+    order: np.ndarray,
+    sorted_by: str,
+    channel: int,
+    distance: Mapping[str, float],
+) -> Figure:
+    """Two sets of gates of a site, and how far they are apart at every site.
+
+    Args:
+        site: its name.
+        gates: (C,), drawn as bars.
+        others: (C,), drawn as marks.
+        names: of both.
+        order: (C,) the channels from left to right.
+        sorted_by: what the order is.
+        channel: the channel that is marked.
+        distance: mean distance of the two gates of a channel, by site.
+    """
+    figure = Figure(figsize=(11, 3.3), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[2.4, 1])
+    draw_two_gates(left, gates, others, order=order, channel=channel, names=names)
+    left.set_xlabel(f"{len(order)} channels of {site}, {sorted_by}")
+    _draw_by_site(right, distance, site, "mean distance of the two gates", most=None)
+    return figure
+
+
+def _draw_by_site(axes: Axes, values: Mapping[str, float], site: str, label: str, *, most: float | None) -> None:
+    """A bar for each site, one of them marked."""
+    places = np.arange(len(values))
+    axes.barh(places, list(values.values()), color=[CHOSEN if name == site else GATE for name in values])
+    axes.set_yticks(places, list(values), fontsize=max(4, min(9, 180 // len(values))))
+    axes.invert_yaxis()
+    axes.set_xlabel(label, fontsize=9)
+    axes.set_xlim(0, most)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,6 +1,17 @@
 """Touching: interactive views for notebooks, each of which Python can drive and read too."""
 
+from effv2viz.widgets.class_gates import ClassGates, class_gates
+from effv2viz.widgets.compare_gates import CompareGates, compare_gates
 from effv2viz.widgets.explorer import GateExplorer, explore
 from effv2viz.widgets.what_if import WhatIf, what_if
 
-__all__ = ["GateExplorer", "WhatIf", "explore", "what_if"]
+__all__ = [
+    "ClassGates",
+    "CompareGates",
+    "GateExplorer",
+    "WhatIf",
+    "class_gates",
+    "compare_gates",
+    "explore",
+    "what_if",
+]

@@ -56,11 +56,12 @@ class GatesFrontEnd(FrontEnd):
     mode = traitlets.Enum(("bars", "strip"), "bars").tag(sync=True)
     colour = traitlets.Unicode("gate", help="The column that the strip is coloured by.").tag(sync=True)
     selection = traitlets.List(traitlets.Int(), help="The channels that are brushed.").tag(sync=True)
+    aligned = traitlets.Bool(help="Whether all rows are sorted as the chosen one is.").tag(sync=True)
     editable = traitlets.Bool(help="Whether gates can be dragged.").tag(sync=True)
     request = traitlets.Dict(help="{id, row, channels, value, done}: a drag, to be answered by prediction.").tag(
         sync=True
     )
-    prediction = traitlets.Dict(help="{id, caption, rows: [{label, value, before, logit}]}").tag(sync=True)
+    prediction = traitlets.Dict(help="{id, caption, heads, most, rows: [{label, value, before, logit}]}").tag(sync=True)
     pictures = traitlets.List(traitlets.Dict()).tag(sync=True)
     pixels = traitlets.Bytes().tag(sync=True)
     warning = traitlets.Unicode().tag(sync=True)

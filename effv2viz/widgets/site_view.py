@@ -31,6 +31,7 @@ class SiteView(View):
     """
 
     CHOICES: ClassVar[tuple[str, ...]] = ("site", "order", "channel", "mode", "selection")
+    ROW: ClassVar[str] = "site"  # the choice that is a row of the front end
 
     site = traitlets.Unicode()
     order = traitlets.Unicode("value")
@@ -42,7 +43,9 @@ class SiteView(View):
         super().__init__()
         self._front = GatesFrontEnd(title=title, **front)
         self._sent: Hashable = None
-        self._mirror(self._front, {"row": "site", **{name: name for name in ("order", "channel", "mode", "selection")}})
+        self._mirror(
+            self._front, {"row": self.ROW, **{name: name for name in ("order", "channel", "mode", "selection")}}
+        )
 
     def front_ends(self) -> list[FrontEnd]:
         """The front ends that a saved page shows."""
@@ -103,7 +106,7 @@ class SiteView(View):
         return list(proposal.value)
 
     def _row(self) -> Row:
-        return self._rows()[self.site]
+        return self._rows()[getattr(self, self.ROW)]
 
     def _orders(self) -> dict[str, str]:
         return order_labels(self._columns())
@@ -134,5 +137,9 @@ class SiteView(View):
 
     def _put_back(self) -> None:
         self._front.tell(
-            row=self.site, order=self.order, channel=self.channel, mode=self.mode, selection=list(self.selection)
+            row=getattr(self, self.ROW),
+            order=self.order,
+            channel=self.channel,
+            mode=self.mode,
+            selection=list(self.selection),
         )

@@ -6,6 +6,8 @@ WIDGETS = {
     "explorer": "w = ev.explore()\nw.site, w.image, w.order = 'stage5.1', 6, 'difference'",
     "explorer-strip": "w = ev.explore()\nw.image, w.mode, w.site = 6, 'strip', 'stage5.1'",
     "what-if": "w = ev.what_if()\nw.site, w.image = 'stage6.0', 6\nw.mean()\nw.set(0.05, channels=[251, 12])",
+    "class-gates": "w = ev.class_gates()\nw.site = 'stage6.1'\nw.group = 'bag'",
+    "compare-gates": "w = ev.compare_gates()\nw.second, w.site = '6: sneaker', 'stage6.0'",
 }
 THEME = "(name) => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
 

@@ -358,6 +358,7 @@ class GatesView {
 
   /** The channels of a row from left to right. They keep their places while a gate is dragged. @param {string} name */
   order(name) {
+    if (this.model.get("aligned")) name = this.row; // the same channel stands in the same place in every row
     let order = this.orders.get(name);
     if (!order) {
       const key = this.model.get("order");
@@ -385,7 +386,8 @@ class GatesView {
 
   rowChanged() {
     this.orders.clear();
-    this.whole(false);
+    if (this.model.get("aligned")) this.channelChanged();
+    else this.whole(false);
   }
 
   channelChanged() {
@@ -395,7 +397,8 @@ class GatesView {
 
   /** Chooses a row, and in it a channel or the first. @param {string} name @param {number} [channel] */
   goTo(name, channel) {
-    this.tell({ row: name, channel: channel ?? this.order(name)[0], selection: [] });
+    if (this.model.get("aligned")) this.tell({ row: name, channel: channel ?? this.channel });
+    else this.tell({ row: name, channel: channel ?? this.order(name)[0], selection: [] });
   }
 
   find() {
@@ -877,11 +880,11 @@ class GatesView {
   }
 
   drawPrediction() {
-    const { rows = [], caption = "" } = this.model.get("prediction");
+    const { rows = [], caption = "", heads = ["class", "probability"], most = 1 } = this.model.get("prediction");
     this.prediction.hidden = rows.length === 0;
-    const percent = (share) => `${(100 * share).toFixed(1)} %`;
+    const percent = (share) => (most === 1 ? `${(100 * share).toFixed(1)} %` : said(share));
     const lines = rows.map(({ label, value, before, logit }) => {
-      const fill = element("div", { class: "ev-fill", style: `width:${Math.max(0, Math.min(100, 100 * value))}%` });
+      const fill = element("div", { class: "ev-fill", style: `width:${Math.max(0, Math.min(100, (100 * value) / most))}%` });
       const track = element("div", { class: "ev-track" }, fill);
       if (before !== undefined) track.append(element("div", { class: "ev-before", style: `left:${100 * before}%` }));
       const cells = [element("th", { scope: "row" }, label), element("td", {}, track), element("td", {}, percent(value))];
@@ -889,10 +892,10 @@ class GatesView {
       if (logit !== undefined) cells.push(element("td", {}, said(logit)));
       return element("tr", {}, ...cells);
     });
-    const heads = ["class", "probability", ""];
-    if (rows.some((row) => row.before !== undefined)) heads.push("change");
-    if (rows.some((row) => row.logit !== undefined)) heads.push("logit");
-    const head = element("thead", {}, element("tr", {}, ...heads.map((text) => element(text ? "th" : "td", text ? { scope: "col" } : {}, text))));
+    const names = [...heads, ""];
+    if (rows.some((row) => row.before !== undefined)) names.push("change");
+    if (rows.some((row) => row.logit !== undefined)) names.push("logit");
+    const head = element("thead", {}, element("tr", {}, ...names.map((text) => element(text ? "th" : "td", text ? { scope: "col" } : {}, text))));
     this.prediction.replaceChildren(element("table", {}, element("caption", {}, caption), head, element("tbody", {}, ...lines)));
   }
 
