@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         shipped_gates,
         trace,
     )
-    from effv2viz.widgets import class_gates, compare_gates, explore, what_if
+    from effv2viz.widgets import class_gates, compare_gates, explore, network_strip, what_if
 
 __version__ = "0.1.0"
 
@@ -81,6 +81,7 @@ _HOME = {
     "class_gates": "widgets",
     "compare_gates": "widgets",
     "explore": "widgets",
+    "network_strip": "widgets",
     "what_if": "widgets",
 }
 _ROOMS = ("datasets", "models", "probing", "attribution", "figures", "widgets", "course", "training")
@@ -117,6 +118,7 @@ __all__ = [
     "list_models",
     "list_weights",
     "load_images",
+    "network_strip",
     "photo_paths",
     "register_se",
     "shipped_gates",

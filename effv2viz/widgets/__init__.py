@@ -3,15 +3,18 @@
 from effv2viz.widgets.class_gates import ClassGates, class_gates
 from effv2viz.widgets.compare_gates import CompareGates, compare_gates
 from effv2viz.widgets.explorer import GateExplorer, explore
+from effv2viz.widgets.network_strip import NetworkStrip, network_strip
 from effv2viz.widgets.what_if import WhatIf, what_if
 
 __all__ = [
     "ClassGates",
     "CompareGates",
     "GateExplorer",
+    "NetworkStrip",
     "WhatIf",
     "class_gates",
     "compare_gates",
     "explore",
+    "network_strip",
     "what_if",
 ]

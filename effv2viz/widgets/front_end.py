@@ -65,3 +65,12 @@ class GatesFrontEnd(FrontEnd):
     pictures = traitlets.List(traitlets.Dict()).tag(sync=True)
     pixels = traitlets.Bytes().tag(sync=True)
     warning = traitlets.Unicode().tag(sync=True)
+
+
+class NetworkFrontEnd(FrontEnd):
+    """The blocks of a network side by side, of which those with SE can be chosen."""
+
+    _esm = STATIC / "network.js"
+
+    blocks = traitlets.List(traitlets.Dict()).tag(sync=True)
+    site = traitlets.Unicode().tag(sync=True)

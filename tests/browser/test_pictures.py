@@ -6,6 +6,7 @@ WIDGETS = {
     "explorer": "w = ev.explore()\nw.site, w.image, w.order = 'stage5.1', 6, 'difference'",
     "explorer-strip": "w = ev.explore()\nw.image, w.mode, w.site = 6, 'strip', 'stage5.1'",
     "what-if": "w = ev.what_if()\nw.site, w.image = 'stage6.0', 6\nw.mean()\nw.set(0.05, channels=[251, 12])",
+    "network-strip": "w = ev.network_strip()\nw.site = 'stage5.1'",
     "class-gates": "w = ev.class_gates()\nw.site = 'stage6.1'\nw.group = 'bag'",
     "compare-gates": "w = ev.compare_gates()\nw.second, w.site = '6: sneaker', 'stage6.0'",
 }
@@ -16,7 +17,7 @@ THEME = "(name) => window.jupyterapp.commands.execute('apputils:change-theme', {
 def test_it_shows_in_light_and_dark(page_of, screenshots, name):
     seen = page_of([f"import effv2viz as ev\n{WIDGETS[name]}\nw"], f"{name}.ipynb", width=1360)
     page = seen.page
-    shown = page.locator(".jp-OutputArea-output .jupyter-widgets").first
+    shown = page.locator(".jp-OutputArea-output .jupyter-widgets, .jp-OutputArea-output .effv2viz").first
     page.locator(".effv2viz").first.wait_for(timeout=30_000)
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     page.wait_for_timeout(400)
