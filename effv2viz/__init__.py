@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         shipped_gates,
         trace,
     )
-    from effv2viz.widgets import class_gates, compare_gates, explore, network_strip, what_if
+    from effv2viz.widgets import class_gates, compare_gates, explore, network_strip, se_stepper, what_if
 
 __version__ = "0.1.0"
 
@@ -82,6 +82,7 @@ _HOME = {
     "compare_gates": "widgets",
     "explore": "widgets",
     "network_strip": "widgets",
+    "se_stepper": "widgets",
     "what_if": "widgets",
 }
 _ROOMS = ("datasets", "models", "probing", "attribution", "figures", "widgets", "course", "training")
@@ -121,6 +122,7 @@ __all__ = [
     "network_strip",
     "photo_paths",
     "register_se",
+    "se_stepper",
     "shipped_gates",
     "trace",
     "what_if",

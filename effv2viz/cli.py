@@ -172,3 +172,26 @@ def train_cue_command(
     except (ValueError, OSError, FloatingPointError) as error:
         raise _stop(error) from error
     typer.echo(f"weights, gate statistics, log and playback in {out}")
+
+
+@app.command()
+def report(
+    pictures: Annotated[list[Path], typer.Argument(help="Files of pictures.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="One of ours, such as efficientnetv2_s, or package.module:function.")
+    ] = "efficientnetv2_nano",
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .html file to write.")] = Path("report.html"),
+    weights: Annotated[Optional[str], typer.Option(help="Their name, or a file; the first known by default.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Write the gates of some pictures as one interactive page that needs no network."""
+    from effv2viz.datasets import load_images
+    from effv2viz.models import WeightsUnavailableError, any_network
+    from effv2viz.widgets.report import write_report
+
+    try:
+        network = any_network(model, weights, device)
+        write_report(out, network, load_images(pictures, network), [picture.name for picture in pictures])
+    except (ValueError, TypeError, OSError, WeightsUnavailableError) as error:
+        raise _stop(error) from error
+    typer.echo(f"{out}: {len(pictures)} pictures, {out.stat().st_size / 1e6:.1f} MB")

@@ -4,6 +4,7 @@ from effv2viz.widgets.class_gates import ClassGates, class_gates
 from effv2viz.widgets.compare_gates import CompareGates, compare_gates
 from effv2viz.widgets.explorer import GateExplorer, explore
 from effv2viz.widgets.network_strip import NetworkStrip, network_strip
+from effv2viz.widgets.se_stepper import SEStepper, se_stepper
 from effv2viz.widgets.what_if import WhatIf, what_if
 
 __all__ = [
@@ -11,10 +12,12 @@ __all__ = [
     "CompareGates",
     "GateExplorer",
     "NetworkStrip",
+    "SEStepper",
     "WhatIf",
     "class_gates",
     "compare_gates",
     "explore",
     "network_strip",
+    "se_stepper",
     "what_if",
 ]

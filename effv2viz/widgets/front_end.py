@@ -74,3 +74,16 @@ class NetworkFrontEnd(FrontEnd):
 
     blocks = traitlets.List(traitlets.Dict()).tag(sync=True)
     site = traitlets.Unicode().tag(sync=True)
+
+
+class StepperFrontEnd(FrontEnd):
+    """One SE site in five panels. The buffer is described in ``static/stepper.js``."""
+
+    _esm = STATIC / "stepper.js"
+
+    shape = traitlets.Dict(help="{channels, hidden, activation, height, width}").tag(sync=True)
+    data = traitlets.Bytes().tag(sync=True)
+    pixels = traitlets.Bytes(help="The maps (C, H, W) before scaling, a byte for each number.").tag(sync=True)
+    site = traitlets.Unicode().tag(sync=True)
+    channel = traitlets.Int().tag(sync=True)
+    step = traitlets.Int(help="The last panel that is shown, from 0 to 4.").tag(sync=True)

@@ -7,6 +7,7 @@ WIDGETS = {
     "explorer-strip": "w = ev.explore()\nw.image, w.mode, w.site = 6, 'strip', 'stage5.1'",
     "what-if": "w = ev.what_if()\nw.site, w.image = 'stage6.0', 6\nw.mean()\nw.set(0.05, channels=[251, 12])",
     "network-strip": "w = ev.network_strip()\nw.site = 'stage5.1'",
+    "se-stepper": "w = ev.se_stepper()\nw.image, w.site, w.channel, w.step = 6, 'stage4.0', 17, 4",
     "class-gates": "w = ev.class_gates()\nw.site = 'stage6.1'\nw.group = 'bag'",
     "compare-gates": "w = ev.compare_gates()\nw.second, w.site = '6: sneaker', 'stage6.0'",
 }

@@ -386,6 +386,7 @@ class GatesView {
 
   rowChanged() {
     this.orders.clear();
+    if (this.channel >= this.gates(this.row).length) return this.tell({ channel: this.order(this.row)[0], selection: [] });
     if (this.model.get("aligned")) this.channelChanged();
     else this.whole(false);
   }
