@@ -30,15 +30,14 @@ def tracing(model: EfficientNetV2) -> None:
         "trace, all 30 sites": lambda: ev.trace(model, x),
         "captum LayerActivation, the 30 gates": lambda: activations.attribute(x),
     }
-    if importlib.util.find_spec("torchlens"):
+    found = medians(runs, 25)
+    if importlib.util.find_spec("torchlens"):  # last, for it wraps torch's functions
         import torchlens
 
-        runs["torchlens, the 30 gates"] = lambda: torchlens.log_forward_pass(
-            model, x, layers_to_save=[site.gate_path for site in ev.find_se(model)]
-        )
-    slow = {name: run for name, run in runs.items() if name.startswith("torchlens")}
-    found = medians({name: run for name, run in runs.items() if name not in slow}, 25)
-    found |= medians(slow, 1)
+        capture = torchlens.options.CaptureOptions(unwrap_when_done=True)
+        sigmoids = torchlens.func("sigmoid")
+        slow = {"torchlens, the 30 gates": lambda: torchlens.trace(model, x, save=sigmoids, capture=capture)}
+        found |= medians(slow, 3)
     print(f"V2-S at 384, batch 1, {torch.get_num_threads()} threads")
     for name, seconds in found.items():
         print(f"  {name:38} {1000 * seconds:8.1f} ms  {seconds / found['forward']:6.3f} of a forward")

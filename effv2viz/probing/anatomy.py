@@ -134,6 +134,8 @@ def known_classes() -> list[str]:
 
 def anatomy_of(module: nn.Module) -> Anatomy | None:
     """The anatomy of an SE module, or None if the module is not recognised as one."""
+    if not module._modules:
+        return None  # every known kind has parts; most modules of a network have none
     for cls in type(module).__mro__:
         anatomy = _REGISTRY.get(qualified_name(cls))
         if anatomy is not None and getattr(cls, "forward", None) is type(module).forward:

@@ -27,7 +27,8 @@ class GateCollector:
 
     def __init__(self, groups: int) -> None:
         self.groups = groups
-        self._sites: dict[str, Groups] = {}
+        self._gates: dict[str, slice] = {}
+        self._sums = Groups.empty(groups, 0)
 
     def add(self, run: Trace, labels: Tensor | None = None) -> None:
         """Takes in the gates of a trace.
@@ -40,19 +41,27 @@ class GateCollector:
             raise ValueError(f"there are {len(index)} labels for {run.count} images")
         if int(index.min()) < 0 or int(index.max()) >= self.groups:
             raise ValueError(f"labels go from {int(index.min())} to {int(index.max())}: use 0 to {self.groups - 1}")
-        gates = {name: site.gate.double().cpu() for name, site in run.items()}
-        for name, gate in gates.items():
-            refuse_spatial(name, gate.ndim > 2)
-            if not bool(torch.isfinite(gate).all()):
-                bad = (~torch.isfinite(gate)).any(1).nonzero().flatten().tolist()
-                raise ValueError(f"the gates of {name} are NaN or infinite for images {bad[:5]} of the batch")
-        if not self._sites:
-            needed = self.groups * sum(gate.shape[1] for gate in gates.values()) * BYTES_PER_GATE
-            what = f"the statistics of {sum(g.shape[1] for g in gates.values())} gates in {self.groups} classes"
-            must_fit(needed, torch.device("cpu"), None, what, "collect them with by_class=False")
-            self._sites = {name: Groups.empty(self.groups, gate.shape[1]) for name, gate in gates.items()}
-        for name, gate in gates.items():
-            self._sites[name].add(gate, index)
+        for name, site in run.items():
+            refuse_spatial(name, site.gate.ndim > 2)
+        gates = torch.cat([run[name].gate for name in self._gates or run], 1)
+        if not bool(torch.isfinite(gates).all()):
+            name = next(name for name, site in run.items() if not bool(torch.isfinite(site.gate).all()))
+            bad = (~torch.isfinite(run[name].gate)).any(1).nonzero().flatten().tolist()
+            raise ValueError(f"the gates of {name} are NaN or infinite for images {bad[:5]} of the batch")
+        if not self._gates:
+            self._begin(run)
+        self._sums.add(gates.double().cpu(), index)
+
+    def _begin(self, run: Trace) -> None:
+        """Lays all gates of the network side by side, so that a batch is taken in at once."""
+        start = 0
+        for name, site in run.items():
+            self._gates[name] = slice(start, start + site.gate.shape[1])
+            start += site.gate.shape[1]
+        what = f"the statistics of {start} gates in {self.groups} classes"
+        advice = "collect them with by_class=False"
+        must_fit(self.groups * start * BYTES_PER_GATE, torch.device("cpu"), None, what, advice)
+        self._sums = Groups.empty(self.groups, start)
 
     def result(self, provenance: dict[str, str] | None = None) -> GateStatistics:
         """The statistics of what was taken in.
@@ -60,9 +69,10 @@ class GateCollector:
         Raises:
             ValueError: if that was nothing.
         """
-        if not self._sites:
+        if not self._gates:
             raise ValueError("there were no images")
-        return GateStatistics({name: SiteStatistics(groups) for name, groups in self._sites.items()}, provenance)
+        sites = {name: SiteStatistics(self._sums.of_gates(some)) for name, some in self._gates.items()}
+        return GateStatistics(sites, provenance)
 
 
 def collect_gates(

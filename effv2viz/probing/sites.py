@@ -140,9 +140,11 @@ def refuse_spatial(name: str, spatial: bool) -> None:
 
 def _output_width(module: nn.Module) -> int | None:
     """The channels that a layer gives, if its weights tell."""
+    if module._modules:
+        return None
     for attribute in ("out_channels", "out_features", "num_features"):
-        value = getattr(module, attribute, None)
-        if isinstance(value, int) and not any(True for _ in module.children()):
+        value = module.__dict__.get(attribute)
+        if isinstance(value, int):
             return value
     return None
 

@@ -66,20 +66,30 @@ class Groups:
         """Takes in the gates (N, C) float64 of images in groups ``labels`` (N,). Only their groups are touched."""
         present, index = labels.unique(return_inverse=True)
         width = gate.shape[1]
-        count = torch.bincount(index, minlength=len(present)).double()
-        mean = torch.zeros(len(present), width, dtype=torch.float64).index_add_(0, index, gate) / count[:, None]
-        squares = torch.zeros_like(mean).index_add_(0, index, (gate - mean[index]).square_())
+        member = torch.nn.functional.one_hot(index, len(present)).double().T  # (present, N)
+        count = member.sum(1)
+        centre = gate.mean(0)  # sums of deviations from a near centre lose no digits
+        deviation = gate - centre
+        sums = member @ deviation
+        squares = member @ deviation.square_() - sums**2 / count[:, None]
+        mean = centre + sums / count[:, None]
         total, merged_mean, merged_squares = _merged(
             (self.count[present], self.mean[present], self.squares[present]), (count, mean, squares)
         )
         self.count[present], self.mean[present], self.squares[present] = total, merged_mean, merged_squares
-        rows = labels[:, None].expand_as(gate)
-        self.min.scatter_reduce_(0, rows, gate.float(), "amin")
-        self.max.scatter_reduce_(0, rows, gate.float(), "amax")
+        single = gate.float()
+        for place, label in enumerate(present.tolist()):
+            own = single[index == place]
+            self.min[label] = torch.minimum(self.min[label], own.amin(0))
+            self.max[label] = torch.maximum(self.max[label], own.amax(0))
         bins = (gate * BINS).long().clamp_(0, BINS - 1)
-        places = (rows * width + torch.arange(width)) * BINS + bins
-        ones = torch.ones(1, dtype=torch.int32).expand(places.numel())
-        self.histogram.view(-1).index_add_(0, places.flatten(), ones)
+        bins += (index[:, None] * width + torch.arange(width)) * BINS
+        counts = torch.bincount(bins.flatten(), minlength=len(present) * width * BINS)
+        self.histogram[present] += counts.view(len(present), width, BINS).int()
+
+    def of_gates(self, some: slice) -> Groups:
+        """The same of some of the gates."""
+        return Groups(self.count.clone(), *(getattr(self, part.name)[:, some].clone() for part in fields(self)[1:]))
 
     def merge(self, other: Groups) -> Groups:
         """Both sets of images together, group by group."""

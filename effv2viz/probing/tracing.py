@@ -165,7 +165,7 @@ def trace(
     place = torch.device(keep_on) if keep_on is not None else images.device
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: use at least 1")
-    needed = trace_bytes(model, images.shape, [site.name for site in chosen], features=features)
+    needed = _bytes(model, images.shape, chosen, features)
     names = "maps and gates" if features else "gates"
     advice = "trace fewer images or sites" + (", or leave out features=True" if features else "")
     must_fit(needed, place, memory, f"a trace of {len(images)} images ({names} of {len(chosen)} sites)", advice)
@@ -183,7 +183,10 @@ def trace_bytes(
     The sizes of maps come from a forward without numbers, on torch's meta device.
     """
     model = eager(model)
-    chosen = choose_sites(model, sites)
+    return _bytes(model, shape, choose_sites(model, sites), features)
+
+
+def _bytes(model: nn.Module, shape: Sequence[int], chosen: list[Site], features: bool) -> int:
     parameter = next(model.parameters(), None)
     width = parameter.element_size() if parameter is not None else 4
     numbers = 0
