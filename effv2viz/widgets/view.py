@@ -135,13 +135,18 @@ class View(traitlets.HasTraits):
                 self._guarded(lambda: self._update({change.name}))
 
     def _mirror(self, control: ipywidgets.Widget, names: Mapping[str, str]) -> None:
-        """Takes choices from a control: {its trait: ours}. Traits that change together are taken together."""
+        """Takes choices from a control: {its trait: ours}. Traits that change together are taken together.
+
+        Messages come on threads of their own. While this one waits for its turn, another may have set the control back,
+        so what counts is what the message said.
+        """
 
         def heard(change: Any) -> None:
             with _LOCK:
                 if self._settling:
                     return
                 pairs = {own: getattr(control, theirs) for theirs, own in names.items()}
+                pairs[names[change.name]] = change.new
                 changes = {own: value for own, value in pairs.items() if value != getattr(self, own)}
                 if changes:
                     self._guarded(lambda: self._take(changes))

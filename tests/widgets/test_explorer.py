@@ -2,6 +2,8 @@
 
 import io
 import re
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -89,6 +91,25 @@ def test_linked_views_follow_each_other(view):
     other.site = "stage5.2"
     assert view._front.row == "stage5.2"
     assert view.channel < 336
+
+
+def test_a_choice_is_not_lost_while_another_is_answered(view):
+    """JupyterLab delivers the messages of different controls on different threads."""
+    started, model = threading.Event(), view._experiment.model
+
+    def slow(*_):
+        started.set()
+        time.sleep(0.3)
+
+    handle = model.register_forward_pre_hook(slow)
+    first = threading.Thread(target=touch, args=(view,), kwargs={"row": "stage4.0", "channel": 9})
+    first.start()
+    started.wait()
+    view._picture.set_state({"index": 3})
+    first.join()
+    handle.remove()
+    assert (view.image, view._picture.value, view.site, view.channel) == (3, 3, "stage4.0", 9)
+    assert view._front.error == ""
 
 
 def test_own_columns_sort_and_are_said():
