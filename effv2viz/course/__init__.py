@@ -2,6 +2,7 @@
 
 from effv2viz.course.checks import Exercise, Misconception, Result, check
 from effv2viz.course.exercises import (
+    BATCH_NORM,
     CLASS_MEANS,
     CONV_AS_LINEAR,
     EXCITE,
@@ -14,12 +15,14 @@ from effv2viz.course.exercises import (
     SAME_SQUEEZE,
     SCALE,
     SE_BLOCK,
+    SE_PARAMETERS,
     SEPARABILITY,
     SQUEEZE,
 )
 from effv2viz.course.predictions import Choice, Number, Order, Prediction, RefusedError
 
 __all__ = [
+    "BATCH_NORM",
     "CLASS_MEANS",
     "CONV_AS_LINEAR",
     "EXCITE",
@@ -33,6 +36,7 @@ __all__ = [
     "SCALE",
     "SEPARABILITY",
     "SE_BLOCK",
+    "SE_PARAMETERS",
     "SQUEEZE",
     "Choice",
     "Exercise",

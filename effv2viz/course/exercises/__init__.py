@@ -3,12 +3,14 @@
 from effv2viz.course.exercises.lesson_01 import SAME_SQUEEZE, SQUEEZE
 from effv2viz.course.exercises.lesson_02 import CONV_AS_LINEAR, EXCITE
 from effv2viz.course.exercises.lesson_03 import SCALE, SE_BLOCK
+from effv2viz.course.exercises.lesson_04 import BATCH_NORM, SE_PARAMETERS
 from effv2viz.course.exercises.lesson_05 import CLASS_MEANS, SEPARABILITY
 from effv2viz.course.exercises.lesson_06 import FOLD, MEAN_GATE
 from effv2viz.course.exercises.lesson_07 import INTEGRATED_GRADIENTS, RESIDUAL
 from effv2viz.course.exercises.lesson_08 import FIRST_ORDER, RANK_CORRELATION
 
 __all__ = [
+    "BATCH_NORM",
     "CLASS_MEANS",
     "CONV_AS_LINEAR",
     "EXCITE",
@@ -22,5 +24,6 @@ __all__ = [
     "SCALE",
     "SEPARABILITY",
     "SE_BLOCK",
+    "SE_PARAMETERS",
     "SQUEEZE",
 ]
