@@ -101,3 +101,42 @@ def test_how_fast_a_drag_is_answered(page_of):
     print(f"drag {took['drag']:.1f} ms, echo {took['echo']:.1f} ms, drawing {took['draw']:.1f} ms")
     assert took["drag"] < 1000  # far above what it takes, for machines that are busy
     assert seen.errors == []
+
+
+DRAG = """() => {
+    const chart = document.querySelector('.effv2viz-what-if .ev-chart');
+    const box = chart.getBoundingClientRect();
+    chart.setPointerCapture = () => {};
+    for (const [name, y] of [['pointerdown', 60], ['pointermove', 120], ['pointerup', 120]]) {
+        chart.dispatchEvent(new PointerEvent(name, {
+            clientX: box.x + 80, clientY: box.y + y, button: 0, pointerId: 1, bubbles: true}));
+    }
+}"""
+
+
+def test_it_answers_while_a_cell_runs_and_says_so_when_the_kernel_is_lost(page_of):
+    seen = page_of(CELLS, "busy.ipynb")
+    page = seen.page
+    view = page.locator(".effv2viz-what-if")
+    view.locator(".ev-prediction table").wait_for()
+    page.evaluate(
+        """() => { window.busy = true;
+            window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+                .requestExecute({code: 'import time; time.sleep(6)'}).done.then(() => { window.busy = false; }); }"""
+    )
+    answer = view.locator(".ev-prediction").inner_text()
+    page.evaluate(DRAG)
+    expect(view.locator(".ev-prediction")).not_to_have_text(answer, timeout=20_000)
+    print("answered while the cell ran:", page.evaluate("window.busy"))
+    expect(view.get_by_role("button", name="undo")).to_be_enabled(timeout=20_000)
+    assert view.locator("[role=alert]:visible").count() == 0
+
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.shutdown()")
+    page.wait_for_timeout(500)
+    page.evaluate(DRAG)
+    expect(view.locator("[role=alert]")).to_contain_text("The kernel has not answered yet", timeout=15_000)
+    chart = view.locator(".ev-chart")
+    before = chart.evaluate(INK)
+    view.locator("[data-control=order]").select_option("channel")
+    page.wait_for_timeout(300)
+    assert chart.evaluate(INK) != before  # sorting needs no kernel

@@ -160,6 +160,11 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** @param {Record<string, string>} attributes */
+function canvas(attributes) {
+  return /** @type {HTMLCanvasElement} */ (element("canvas", attributes));
+}
+
 class GatesView {
   /** @param {Model} model @param {HTMLElement} el */
   constructor(model, el) {
@@ -232,8 +237,8 @@ class GatesView {
     );
     this.alert = element("div", { class: "ev-alert", role: "alert", hidden: "" });
     this.warning = element("div", { class: "ev-warning", role: "note", hidden: "" });
-    this.base = /** @type {HTMLCanvasElement} */ (element("canvas", { "aria-hidden": "true" }));
-    this.over = /** @type {HTMLCanvasElement} */ (element("canvas", { "aria-hidden": "true" }));
+    this.base = canvas({ "aria-hidden": "true" });
+    this.over = canvas({ "aria-hidden": "true" });
     this.tip = element("div", { class: "ev-tip", hidden: "" });
     this.chart = element(
       "div",
@@ -720,19 +725,19 @@ class GatesView {
     put(this.colour("ink"), `${shown} of ${this.count} channels`, 0);
   }
 
-  /** What the strip is coloured by, on one scale for all rows. @returns {{low: number, high: number, signed: boolean}} */
+  /** What the strip is coloured by, on one scale for all rows. @param {string} key @returns {Column} */
   scale(key) {
-    if (key === "gate") return { low: 0, high: 1, signed: false };
+    if (key === "gate") return { key, label: key, low: 0, high: 1, signed: false };
     if (key !== "difference") return this.matrix.columns.find((column) => column.key === key);
     let most = 0;
     for (const row of this.matrix.rows) for (const one of this.values(key, row.name)) most = Math.max(most, Math.abs(one));
-    return { low: -most || -1, high: most || 1, signed: true };
+    return { key, label: key, low: -most || -1, high: most || 1, signed: true };
   }
 
   drawStrip(pen) {
     const { rows } = this.matrix;
     const key = [...this.colourChoice.options].some((o) => o.value === this.model.get("colour")) ? this.model.get("colour") : "gate";
-    const { low, high, signed } = this.scale(key);
+    const { label, low, high, signed } = this.scale(key);
     const colours = ramp(signed ? SIGNED : CIVIDIS);
     const wide = Math.max(1, Math.round(this.width * (window.devicePixelRatio || 1)));
     const picture = new ImageData(wide, rows.length);
@@ -750,7 +755,7 @@ class GatesView {
         picture.data[place + 3] = 255;
       }
     });
-    const hidden = element("canvas", { width: String(wide), height: String(rows.length) });
+    const hidden = canvas({ width: String(wide), height: String(rows.length) });
     hidden.getContext("2d").putImageData(picture, 0, 0);
     pen.imageSmoothingEnabled = false;
     pen.drawImage(hidden, this.left, SPACE.top, this.width, this.height);
@@ -767,8 +772,7 @@ class GatesView {
     pen.textBaseline = "alphabetic";
     pen.textAlign = "left";
     const y = this.chart.clientHeight - 8;
-    const text = { gate: "gate", difference: "difference" }[key] ?? this.scale(key).label;
-    const start = `${text}  ${said(low)}`;
+    const start = `${label}  ${said(low)}`;
     pen.fillText(start, this.left, y);
     const from = this.left + pen.measureText(start).width + 6;
     for (let i = 0; i < 100; i += 1) {
@@ -906,7 +910,7 @@ class GatesView {
     const colours = ramp(CIVIDIS);
     let start = 0;
     const figures = this.model.get("pictures").map(({ title, caption, height, width, rgb, low, high }) => {
-      const canvas = element("canvas", { width: String(width), height: String(height), role: "img", "aria-label": `${title}. ${caption}` });
+      const shown = canvas({ width: String(width), height: String(height), role: "img", "aria-label": `${title}. ${caption}` });
       const image = new ImageData(width, height);
       for (let i = 0; i < width * height; i += 1) {
         for (let part = 0; part < 3; part += 1) {
@@ -915,9 +919,9 @@ class GatesView {
         image.data[4 * i + 3] = 255;
       }
       start += width * height * (rgb ? 3 : 1);
-      canvas.getContext("2d").putImageData(image, 0, 0);
+      shown.getContext("2d").putImageData(image, 0, 0);
       const legend = rgb ? [] : [element("div", { class: "ev-legend" }, said(low), element("i", {}), said(high))];
-      return element("figure", {}, element("figcaption", {}, title), canvas, ...legend, element("figcaption", {}, caption));
+      return element("figure", {}, element("figcaption", {}, title), shown, ...legend, element("figcaption", {}, caption));
     });
     this.pictures.replaceChildren(...figures);
     this.pictures.hidden = figures.length === 0;

@@ -48,3 +48,4 @@ for (const [a, one, b, other] of content.links) {
   follow(models[b], other, models[a], one);
 }
 document.body.dataset.ready = "true";
+export {};
