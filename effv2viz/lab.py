@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -109,8 +110,12 @@ def run_lab(folder: Path | None, port: int | None, *, browser: bool, config: Pat
     print(f"{note + ' ' if note else ''}Lessons in {lessons}. JupyterLab prints the address to open below;", flush=True)
     print("stop it with Ctrl-C.", flush=True)
     process = subprocess.Popen(lab_command(root, lessons, chosen, browser=browser), env=lab_environment(config))
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # Lab gets it too, and asks whether to stop
-            continue
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # Lab ends its kernels, and then itself
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # Lab gets it too, and asks whether to stop
+                continue
+    finally:
+        signal.signal(signal.SIGTERM, before)

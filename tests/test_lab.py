@@ -2,6 +2,9 @@
 
 import os
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,28 @@ def test_root_and_machines_without_a_desktop_are_served_too(tmp_path, monkeypatc
     assert not has_display()
     monkeypatch.setenv("DISPLAY", ":0")
     assert has_display()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no SIGTERM")
+def test_ending_the_command_ends_jupyterlab(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = str(Path(sys.executable).with_name("effv2viz"))
+    command = [program, "lab", str(tmp_path), "--port", str(port), "--no-browser"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def answers():
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", port)) == 0
+
+    deadline = time.monotonic() + 90
+    while not answers() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert answers()
+    process.terminate()
+    process.wait(60)
+    assert not answers()
 
 
 def test_lab_asks_no_network_for_news(tmp_path, monkeypatch):

@@ -83,9 +83,15 @@ class Groups:
             self.min[label] = torch.minimum(self.min[label], own.amin(0))
             self.max[label] = torch.maximum(self.max[label], own.amax(0))
         bins = (gate * BINS).long().clamp_(0, BINS - 1)
-        bins += (index[:, None] * width + torch.arange(width)) * BINS
-        counts = torch.bincount(bins.flatten(), minlength=len(present) * width * BINS)
-        self.histogram[present] += counts.view(len(present), width, BINS).int()
+        cells = len(present) * width * BINS
+        if cells <= 4 * bins.numel():
+            bins += (index[:, None] * width + torch.arange(width)) * BINS
+            counts = torch.bincount(bins.flatten(), minlength=cells)
+            self.histogram[present] += counts.view(len(present), width, BINS).int()
+        else:  # few images of many classes: touch only the bins that they fall into
+            bins += (labels[:, None] * width + torch.arange(width)) * BINS
+            ones = torch.ones(1, dtype=torch.int32).expand(bins.numel())
+            self.histogram.view(-1).index_add_(0, bins.flatten(), ones)
 
     def of_gates(self, some: slice) -> Groups:
         """The same of some of the gates."""
