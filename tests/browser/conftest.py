@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -42,6 +43,19 @@ class Lab:
     folder: Path
 
 
+def end_group(server: subprocess.Popen) -> None:
+    """Ends the program and the JupyterLab that it started, which ends its kernels."""
+    os.killpg(server.pid, signal.SIGTERM)
+    server.wait(20)
+    for _ in range(80):
+        try:
+            os.killpg(server.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.25)
+    os.killpg(server.pid, signal.SIGKILL)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     if CHROMIUM is None:
@@ -66,7 +80,9 @@ def lab(tmp_path_factory):
     program = str(Path(sys.executable).with_name("effv2viz"))
     command = [program, "lab", str(lessons), "--port", str(port), "--no-browser"]
     with open(root / "log", "w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
         address = f"http://127.0.0.1:{port}"
         try:
             for _ in range(240):
@@ -80,8 +96,7 @@ def lab(tmp_path_factory):
                 raise AssertionError("JupyterLab did not start within a minute: " + (root / "log").read_text()[-2000:])
             yield Lab(address, token, lessons)
         finally:
-            server.terminate()
-            server.wait(20)
+            end_group(server)
 
 
 @pytest.fixture(scope="session")
@@ -132,6 +147,8 @@ def visit(lab, chromium):
 
     yield open_notebook
     for context in contexts:
+        for page in context.pages:
+            page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
         context.close()
 
 

@@ -74,6 +74,8 @@ def test_every_gesture(page_of):
     chart.press("Enter")
     expect(one).to_have_attribute("data-mode", "bars")
 
+    page.wait_for_timeout(500)  # messages of the page and of a cell come on different threads, in no fixed order
+    assert ask(page, "(one.site, one.mode)") == ["stage4.1", "bars"]
     ask(page, "[setattr(one, 'image', 5), setattr(one, 'site', 'stage5.1')][0]")
     expect(one).to_have_attribute("data-row", "stage5.1")
     assert other.evaluate("(root) => ({...root.dataset, milliseconds: ''})") == untouched
