@@ -36,6 +36,7 @@ def test_the_first_lesson(visit, screenshots):
     changes(click)
     explorer.locator("[data-control=row]").select_option("stage4.0")
     expect(explorer.locator("[role=status]")).to_contain_text("of stage4.0", timeout=15_000)
+    expect(explorer.locator(".ev-tip")).to_be_hidden()  # it told of a gate of the site before
     changes(lambda: explorer.locator(".widget-dropdown select").select_option(index=3))
     if screenshots:
         page.wait_for_timeout(500)

@@ -390,6 +390,7 @@ class GatesView {
   }
 
   rowChanged() {
+    if (!this.strip) this.hover = null; // the pointer rests on a bar of the row before
     this.orders.clear();
     if (this.channel >= this.gates(this.row).length) return this.tell({ channel: this.order(this.row)[0], selection: [] });
     if (this.model.get("aligned")) this.channelChanged();
