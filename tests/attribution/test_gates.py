@@ -249,7 +249,7 @@ def test_frozen_networks_and_callers_without_gradients(model, pictures, method):
 
 def test_batches_and_cancelling(model, pictures):
     whole = ev.attribute_gates(model, pictures)
-    small = ev.attribute_gates(model, pictures, memory=4 * 2**20)
+    small = ev.attribute_gates(model, pictures, memory=16 * 2**20)
     torch.testing.assert_close(small["stage4.0"], whole["stage4.0"], atol=1e-5, rtol=1e-4)
     cancel = threading.Event()
     cancel.set()

@@ -24,7 +24,8 @@ def test_a_trace_is_what_the_weights_say(name):
         record = t[site.name]
         z, h, s = by_hand(model.get_submodule(site.path), record.features)
         assert record.gate.shape == (2, site.channels)
-        torch.testing.assert_close(record.squeeze.double(), z, atol=1e-4, rtol=1e-4)
+        rounding = 1e-5 * float(record.features.abs().max())  # of a float32 mean
+        torch.testing.assert_close(record.squeeze.double(), z, atol=rounding, rtol=1e-4)
         torch.testing.assert_close(record.gate.double(), s, atol=1e-5, rtol=1e-4)
         if h is not None:
             torch.testing.assert_close(record.hidden.double(), h, atol=1e-4, rtol=1e-4)
