@@ -7,6 +7,7 @@ one name (timm has two ``SEModule``) are told apart. Classes that nobody registe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from torch import nn
@@ -120,6 +121,7 @@ def register_se(cls: type[nn.Module], anatomy: Anatomy) -> None:
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
         raise TypeError(f"register_se takes a class of torch.nn.Module, not {cls!r}")
     _REGISTRY[qualified_name(cls)] = anatomy
+    _registered.cache_clear()
 
 
 def qualified_name(cls: type) -> str:
@@ -136,12 +138,21 @@ def anatomy_of(module: nn.Module) -> Anatomy | None:
     """The anatomy of an SE module, or None if the module is not recognised as one."""
     if not module._modules:
         return None  # every known kind has parts; most modules of a network have none
-    for cls in type(module).__mro__:
-        anatomy = _REGISTRY.get(qualified_name(cls))
-        if anatomy is not None and getattr(cls, "forward", None) is type(module).forward:
-            parts = [anatomy.gate, anatomy.reduce, anatomy.expand]
-            return anatomy if all(_has(module, path) for path in parts if path is not None) else None
+    anatomy = _registered(type(module))
+    if anatomy is not None:
+        parts = [anatomy.gate, anatomy.reduce, anatomy.expand]
+        return anatomy if all(_has(module, path) for path in parts if path is not None) else None
     return _by_parts(module)
+
+
+@cache
+def _registered(kind: type[nn.Module]) -> Anatomy | None:
+    """What the registry says of a class, or of the class that it has its ``forward`` from."""
+    for cls in kind.__mro__:
+        anatomy = _REGISTRY.get(qualified_name(cls))
+        if anatomy is not None and getattr(cls, "forward", None) is kind.forward:
+            return anatomy
+    return None
 
 
 def _has(module: nn.Module, path: str) -> bool:

@@ -61,6 +61,11 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
                 module.training = True
 
 
+def _finite(images: Tensor) -> bool:
+    """Whether all numbers are finite. A sum is quick, and finite only if they are; a large one may overflow."""
+    return bool(torch.isfinite(images.sum())) or bool(torch.isfinite(images).all())
+
+
 def checked_images(model: nn.Module, images: Tensor) -> Tensor:
     """A batch as the network takes it: on its device, in its dtype.
 
@@ -72,7 +77,7 @@ def checked_images(model: nn.Module, images: Tensor) -> Tensor:
         raise TypeError(f"images are of type {type(images).__name__}: use load_images(images, model) first")
     if images.ndim != 4 or len(images) == 0:
         raise ValueError(f"images have shape {tuple(images.shape)}: use (N, 3, H, W) with N of at least 1")
-    if images.is_floating_point() and not bool(torch.isfinite(images).all()):
+    if images.is_floating_point() and not _finite(images):
         bad = (~torch.isfinite(images)).flatten(1).any(1).nonzero().flatten().tolist()
         raise ValueError(f"images hold NaN or infinite numbers, in number {', '.join(map(str, bad[:5]))} of the batch")
     parameter = next(model.parameters(), None)

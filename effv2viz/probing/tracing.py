@@ -222,17 +222,22 @@ class _Recorder:
 
     def __init__(self, place: torch.device) -> None:
         self.place = place
-        self.seen: dict[tuple[str, str], Tensor] = {}
+        self.seen: dict[str, dict[str, Tensor]] = {}
         self.again: set[str] = set()
 
     def keep(self, site: Site, part: str, value: Tensor) -> None:
-        if (site.name, part) in self.seen:
+        seen = self.seen.setdefault(site.name, {})
+        if part in seen:
             if part == "gate":
                 self.again.add(site.name)
             return
         if not (site.spatial or part in ("features", "scaled")):
             value = value.flatten(1)
-        self.seen[site.name, part] = value.detach().to(self.place, copy=True)
+        seen[part] = value.detach().to(self.place, copy=True)
+
+    def keep_gate(self, site: Site, logit: Tensor, gate: Tensor) -> None:
+        self.keep(site, "logit", logit)
+        self.keep(site, "gate", gate)
 
     def watch(self, model: nn.Module, site: Site, features: bool, hooks: ExitStack) -> None:
         def port(part: str, where: Port) -> None:
@@ -246,8 +251,13 @@ class _Recorder:
         for part, where in (("squeeze", site.anatomy.squeeze), ("hidden", site.anatomy.hidden)):
             if where is not None:
                 port(part, where)
-        port("logit", Port(site.anatomy.gate, "input"))
-        port("gate", Port(site.anatomy.gate))
+        gate = model.get_submodule(site.gate_path)
+        if getattr(gate, "inplace", False):
+            port("logit", Port(site.anatomy.gate, "input"))
+            port("gate", Port(site.anatomy.gate))
+        else:
+            handle = gate.register_forward_hook(lambda m, inputs, output: self.keep_gate(site, inputs[0], output))
+            hooks.callback(handle.remove)
         if features:
             module = model.get_submodule(site.path)
             before = module.register_forward_pre_hook(lambda m, inputs: self.keep(site, "features", inputs[0]))
@@ -256,7 +266,7 @@ class _Recorder:
             hooks.callback(after.remove)
 
     def site(self, site: Site) -> SiteTrace:
-        if (site.name, "gate") not in self.seen:
+        if "gate" not in self.seen.get(site.name, {}):
             raise ValueError(
                 f"the gate of {site.name} ({site.gate_path}) did not run in this forward: the network skips the "
                 "module, or computes its gate elsewhere; describe its class with effv2viz.register_se"
@@ -266,7 +276,7 @@ class _Recorder:
                 f"the gate of {site.name} ran more than once in one forward: the network shares the module between "
                 "blocks, and a trace has room for one"
             )
-        return SiteTrace(**{part: value for (name, part), value in self.seen.items() if name == site.name})
+        return SiteTrace(**self.seen[site.name])
 
 
 def _trace_batch(model: nn.Module, images: Tensor, sites: list[Site], features: bool, place: torch.device) -> Trace:
