@@ -7,7 +7,6 @@ one name (timm has two ``SEModule``) are told apart. Classes that nobody registe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 from torch import nn
@@ -107,6 +106,8 @@ _REGISTRY: dict[str, Anatomy] = {
     "timm.layers.cbam.ChannelAttn": Anatomy("cbam", "gate", Port("fc1", "input"), reduce="fc1", expand="fc2"),
 }
 
+_LOOKED_UP: dict[type[nn.Module], Anatomy | None] = {}  # classes that were met, and what the registry says of them
+
 
 def register_se(cls: type[nn.Module], anatomy: Anatomy) -> None:
     """Teaches ``find_se`` a class of SE modules. A class registered before is described anew.
@@ -121,7 +122,7 @@ def register_se(cls: type[nn.Module], anatomy: Anatomy) -> None:
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
         raise TypeError(f"register_se takes a class of torch.nn.Module, not {cls!r}")
     _REGISTRY[qualified_name(cls)] = anatomy
-    _registered.cache_clear()
+    _LOOKED_UP.clear()
 
 
 def qualified_name(cls: type) -> str:
@@ -145,14 +146,16 @@ def anatomy_of(module: nn.Module) -> Anatomy | None:
     return _by_parts(module)
 
 
-@cache
 def _registered(kind: type[nn.Module]) -> Anatomy | None:
     """What the registry says of a class, or of the class that it has its ``forward`` from."""
-    for cls in kind.__mro__:
-        anatomy = _REGISTRY.get(qualified_name(cls))
-        if anatomy is not None and getattr(cls, "forward", None) is kind.forward:
-            return anatomy
-    return None
+    if kind not in _LOOKED_UP:
+        _LOOKED_UP[kind] = None
+        for cls in kind.__mro__:
+            anatomy = _REGISTRY.get(qualified_name(cls))
+            if anatomy is not None and getattr(cls, "forward", None) is kind.forward:
+                _LOOKED_UP[kind] = anatomy
+                break
+    return _LOOKED_UP[kind]
 
 
 def _has(module: nn.Module, path: str) -> bool:
