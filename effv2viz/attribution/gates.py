@@ -40,7 +40,7 @@ class GateAttribution(BySite[Tensor]):
         residual: {sites: (N,)}, F(own) - F(baseline) less what was attributed, for each group of sites that move
             together: all for a direct effect, each alone for a total one. None for methods that do not promise zero.
         exact: {site: (N, C)}, the exact ablation of the gates that were asked for, NaN elsewhere; None if none were.
-        cost: what it took.
+        cost: the whole forwards and backwards that it took. Replayed parts of forwards, as in ablation, do not count.
     """
 
     def __init__(
@@ -151,7 +151,8 @@ def attribute_gates(
         sites: names of the sites that are explained; all where left out.
         exact_top: ablate so many of each image's strongest gates exactly, too.
         progress: show a bar.
-        cancel: once it is set, the call raises ``AttributionCancelledError`` before its next forward.
+        cancel: once it is set, the call raises ``AttributionCancelledError`` before its next forward; exact ablations
+            end there, and what was not reached is NaN.
         memory: see ``attribute_pixels``.
         options: of the method: ``steps`` (integrated_gradients), ``samples``, ``seed``, ``over="sites"`` or a site with
             ``channels`` (shapley), ``channels`` (ablation, of every site), ``seed`` (random).
@@ -179,7 +180,7 @@ def attribute_gates(
             sums, residual = {name: value.sum(1) for name, value in values.items()}, None
         else:
             problem, output = _problem(gates, images, target, base, effect, memory, forward)
-            values, sums, residual = _solve(problem, output, method, chosen)
+            values, sums, residual = _solve(problem, output, method, chosen, cancel)
         exact = _exact_top(model, problem, values, exact_top, cancel) if exact_top and values else None
         return GateAttribution(
             values,
@@ -261,7 +262,9 @@ def _first_order(
 _Solution = tuple[dict[str, Tensor], dict[str, Tensor], "dict[str, Tensor] | None"]
 
 
-def _solve(problem: GateProblem, output: Tensor, method: str, options: _Options) -> _Solution:
+def _solve(
+    problem: GateProblem, output: Tensor, method: str, options: _Options, cancel: threading.Event | None
+) -> _Solution:
     """Contributions by gate, their sums by site, and residuals."""
     if method == "shapley":
         return _shapley(problem, output, options)
@@ -273,7 +276,7 @@ def _solve(problem: GateProblem, output: Tensor, method: str, options: _Options)
         chosen = {name: problem.own[name] for name in problem.names}
         values = {name: torch.randn(gate.shape, generator=generator).to(gate) for name, gate in chosen.items()}
     else:
-        values = _ablation(problem, options.channels)
+        values = _ablation(problem, options.channels, cancel)
     sums = {name: value.nansum(1) for name, value in values.items()}
     if method == "integrated_gradients":
         residual = {
@@ -283,9 +286,10 @@ def _solve(problem: GateProblem, output: Tensor, method: str, options: _Options)
     return values, sums, residual
 
 
-def _ablation(problem: GateProblem, channels: Sequence[int] | None) -> dict[str, Tensor]:
+def _ablation(
+    problem: GateProblem, channels: Sequence[int] | None, cancel: threading.Event | None
+) -> dict[str, Tensor]:
     replay = Replay(problem.gates.model, problem.images)
-    cancel = getattr(problem.gates.run, "cancel", None)
     return {
         name: ablate_gates(
             replay,
