@@ -77,14 +77,6 @@ def _feeds_projection(site: Site, block: str) -> bool:
     return site.anatomy.scales_only and site.path.rpartition(".")[0] in (block, f"{block}.block")
 
 
-def projection_of(model: nn.Module, site: Site) -> Projection | None:
-    """What follows a site, in the families that are known; None elsewhere."""
-    for step in chain(model) or []:
-        if step.site is not None and step.site.path == site.path:
-            return step.projection
-    return None
-
-
 def _modules(model: nn.Module) -> list[nn.Module | Callable[[Tensor], Tensor]] | None:
     """The network as a row of modules and functions."""
     name = qualified_name(type(model))
