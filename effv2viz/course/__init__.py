@@ -1,6 +1,7 @@
 """Teaching: predictions that a learner commits to, and checks that name the mistake."""
 
 from effv2viz.course.checks import Exercise, Misconception, Result, check
+from effv2viz.course.claims import CLAIMS, Claim, Evidence, Verdict, find_claim
 from effv2viz.course.exercises import (
     BATCH_NORM,
     CLASS_MEANS,
@@ -23,6 +24,7 @@ from effv2viz.course.predictions import Choice, Number, Order, Prediction, Refus
 
 __all__ = [
     "BATCH_NORM",
+    "CLAIMS",
     "CLASS_MEANS",
     "CONV_AS_LINEAR",
     "EXCITE",
@@ -39,6 +41,8 @@ __all__ = [
     "SE_PARAMETERS",
     "SQUEEZE",
     "Choice",
+    "Claim",
+    "Evidence",
     "Exercise",
     "Misconception",
     "Number",
@@ -46,5 +50,7 @@ __all__ = [
     "Prediction",
     "RefusedError",
     "Result",
+    "Verdict",
     "check",
+    "find_claim",
 ]
