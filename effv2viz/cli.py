@@ -16,6 +16,8 @@ app = typer.Typer(
 )
 train_app = typer.Typer(help="Train a network by a recipe.", no_args_is_help=True)
 app.add_typer(train_app, name="train")
+lessons_app = typer.Typer(help="The lessons.", no_args_is_help=True)
+app.add_typer(lessons_app, name="lessons")
 
 
 def _stop(error: Exception) -> typer.Exit:
@@ -26,7 +28,7 @@ def _stop(error: Exception) -> typer.Exit:
 @app.command()
 def lab(
     folder: Annotated[
-        Optional[Path], typer.Argument(help="Where the lessons are copied to; a checkout opens its own notebooks.")
+        Optional[Path], typer.Argument(help="Your copies of the lessons; effv2viz-lessons by default.")
     ] = None,
     port: Annotated[Optional[int], typer.Option(help="Use this port and no other.", min=1, max=65535)] = None,
     browser: Annotated[
@@ -39,9 +41,27 @@ def lab(
     with tempfile.TemporaryDirectory(prefix="effv2viz-lab-") as config:
         try:
             code = run_lab(folder, port, browser=has_display() if browser is None else browser, config=Path(config))
-        except (PortTakenError, FileNotFoundError) as error:
+        except (PortTakenError, ValueError, OSError) as error:
             raise _stop(error) from error
     raise typer.Exit(code)
+
+
+@lessons_app.command("copy")
+def lessons_copy(folder: Annotated[Path, typer.Argument(help="Where to; what is there already is kept.")]) -> None:
+    """Copy the lessons, without solutions, into a folder. Again later, it adds the lessons that are new."""
+    from effv2viz.course.lesson_copies import copy_lessons
+
+    try:
+        copied = copy_lessons(folder)
+    except (ValueError, OSError) as error:
+        raise _stop(error) from error
+    said = {
+        "new": "copied",
+        "kept": "kept as it is",
+        "damaged": "a fresh copy; the old file cannot be read and is kept",
+    }
+    for lesson in copied:
+        typer.echo(f"{lesson.path}: {said[lesson.what]}")
 
 
 @app.command()
@@ -172,6 +192,40 @@ def train_cue_command(
     except (ValueError, OSError, FloatingPointError) as error:
         raise _stop(error) from error
     typer.echo(f"weights, gate statistics, log and playback in {out}")
+
+
+@train_app.command("ablation")
+def train_ablation_command(
+    out: Annotated[
+        Path, typer.Option(help="Gets the tables, and a folder per run. What is there is not repeated.")
+    ] = Path("runs/ablation"),
+    part: Annotated[
+        Optional[list[str]], typer.Option(help="Only the runs of this part, such as cue or fashion; may be repeated.")
+    ] = None,
+    root: Annotated[
+        Optional[Path], typer.Option(help="Folder with Fashion-MNIST's IDX files, or to download to.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes that train at the same time.", min=1)] = 1,
+    threads: Annotated[int, typer.Option(help="Of each process.", min=1)] = 1,
+) -> None:
+    """Train the study of what SE is worth: many small runs, each of which changes one thing."""
+    from effv2viz.suggestions import unknown_name
+    from effv2viz.training.ablation import STUDY
+    from effv2viz.training.study import run_study
+
+    parts = list(dict.fromkeys(run.part for run in STUDY))
+    runs = [run for run in STUDY if part is None or run.part in part]
+    try:
+        for name in part or ():
+            if name not in parts:
+                raise unknown_name("part", name, parts)
+        results = run_study(
+            out, runs=runs, root=root, device=device, workers=workers, threads=threads, report=typer.echo
+        )
+    except (ValueError, OSError, FloatingPointError) as error:
+        raise _stop(error) from error
+    typer.echo(f"{len(results.runs)} runs in {out}")
 
 
 @app.command()

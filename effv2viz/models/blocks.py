@@ -85,8 +85,11 @@ class StochasticDepth(nn.Module):
 class FusedMBConv(nn.Module):
     """Fused-MBConv: one 3x3 convolution takes the place of MBConv's 1x1 expansion and depthwise convolution.
 
-    With ``expand=1`` it is that single convolution, activation included. It has no SE: the paper's figure 2 draws one,
-    the published networks (table 4 and the code) use none.
+    With ``expand=1`` it is that single convolution, activation included.
+
+    Args:
+        attention: builds the SE module, as in ``MBConv``. Left out, there is none: the paper's figure 2 draws one, the
+            published networks (table 4 and the code) use none.
     """
 
     def __init__(
@@ -95,6 +98,8 @@ class FusedMBConv(nn.Module):
         out_channels: int,
         *,
         expand: int,
+        attention: Callable[[int, int], nn.Module] | None = None,
+        se_ratio: float = 0.25,
         kernel: int = 3,
         stride: int = 1,
         drop: float = 0.0,
@@ -103,12 +108,14 @@ class FusedMBConv(nn.Module):
         super().__init__()
         expanded = in_channels * expand if expand > 1 else out_channels
         self.fused = ConvNormAct(in_channels, expanded, kernel, stride, padding=padding)
+        self.se = attention(expanded, max(1, int(in_channels * se_ratio))) if attention else nn.Identity()
         self.project = ConvNormAct(expanded, out_channels, 1, act=False) if expand > 1 else nn.Identity()
         self.has_skip = stride == 1 and in_channels == out_channels
         self.drop_path = StochasticDepth(drop if self.has_skip else 0.0)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, in, H, W)
         y = self.fused(x)  # (N, in * expand, H / stride, W / stride)
+        y = self.se(y)  # (N, in * expand, H / stride, W / stride)
         y = self.project(y)  # (N, out, H / stride, W / stride)
         return x + self.drop_path(y) if self.has_skip else y
 
@@ -117,7 +124,8 @@ class MBConv(nn.Module):
     """MBConv: expand with 1x1, filter each channel with a depthwise 3x3, scale the channels with SE, project with 1x1.
 
     Args:
-        attention: builds the SE module from (expanded channels, ``se_ratio`` times the block's input channels).
+        attention: builds the SE module from (expanded channels, ``se_ratio`` times the block's input channels). Left
+            out, there is none.
     """
 
     def __init__(
@@ -126,7 +134,7 @@ class MBConv(nn.Module):
         out_channels: int,
         *,
         expand: int,
-        attention: Callable[[int, int], nn.Module],
+        attention: Callable[[int, int], nn.Module] | None = None,
         se_ratio: float = 0.25,
         kernel: int = 3,
         stride: int = 1,
@@ -137,7 +145,7 @@ class MBConv(nn.Module):
         expanded = in_channels * expand
         self.expand = ConvNormAct(in_channels, expanded, 1) if expand > 1 else nn.Identity()
         self.depthwise = ConvNormAct(expanded, expanded, kernel, stride, groups=expanded, padding=padding)
-        self.se = attention(expanded, max(1, int(in_channels * se_ratio)))
+        self.se = attention(expanded, max(1, int(in_channels * se_ratio))) if attention else nn.Identity()
         self.project = ConvNormAct(expanded, out_channels, 1, act=False)
         self.has_skip = stride == 1 and in_channels == out_channels
         self.drop_path = StochasticDepth(drop if self.has_skip else 0.0)

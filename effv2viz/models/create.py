@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -22,7 +23,9 @@ def create_model(
     weights: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     attention: str | None = None,
+    attention_stages: Collection[int] | None = None,
     se_ratio: float | None = None,
+    depth: float | None = None,
     num_classes: int | None = None,
     padding: Padding | None = None,
     dropout: float | None = None,
@@ -39,8 +42,11 @@ def create_model(
             ``"se_relu"``, ``"se_nobias"``, ``"se_max"``, ``"ese"``, ``"eca"``, ``"cbam_channel"``, ``"cbam"``,
             ``"ge"``, ``"ge_plus"``, ``"gc"``, ``"srm"``, ``"static"``, ``"no_squeeze"`` and ``"none"``. Named weights
             fix it.
+        attention_stages: the numbers of the stages whose blocks have the SE module; the MBConv stages by default, as
+            published. With the others, Fused-MBConv blocks have it too. Named weights fix it.
         se_ratio: the bottleneck's width R as a share of the block's input channels, 0.25 by default, where the SE
             module has such a bottleneck. Named weights fix it.
+        depth: how many times as many blocks each stage has, 1 by default. Named weights fix it.
         num_classes: K; 1,000 by default, 10 for nano, 4 for pico. Weights fix it: to fine-tune them, call
             ``model.reset_classifier(num_classes)`` afterwards.
         padding: ``"symmetric"`` (default) or TensorFlow's ``"same"``. Named weights fix it.
@@ -71,10 +77,19 @@ def create_model(
         fixed = {
             "padding": named.padding,
             "attention": named.attention,
+            "attention_stages": VARIANTS[name].mbconv_stages,
             "se_ratio": 0.25,
+            "depth": 1,
             "num_classes": len(named.classes()),
         }
-        given = {"padding": padding, "attention": attention, "se_ratio": se_ratio, "num_classes": num_classes}
+        given = {
+            "padding": padding,
+            "attention": attention,
+            "attention_stages": None if attention_stages is None else tuple(sorted(attention_stages)),
+            "se_ratio": se_ratio,
+            "depth": depth,
+            "num_classes": num_classes,
+        }
         for argument, value in fixed.items():
             if given[argument] not in (None, value):
                 advice = ", or call model.reset_classifier afterwards" if argument == "num_classes" else ""
@@ -84,13 +99,16 @@ def create_model(
                 )
         padding, attention = named.padding, named.attention
 
-    variant = VARIANTS[name] if se_ratio is None else VARIANTS[name].with_se_ratio(se_ratio)
+    variant = VARIANTS[name].with_depth(1 if depth is None else depth)
+    if se_ratio is not None:
+        variant = variant.with_se_ratio(se_ratio)
 
     def build() -> EfficientNetV2:
         return EfficientNetV2(
             variant,
             num_classes=num_classes,
             attention=attention or "se",
+            attention_stages=attention_stages,
             padding=padding or "symmetric",
             dropout=dropout,
             drop_path=drop_path,

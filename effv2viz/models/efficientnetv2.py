@@ -11,6 +11,7 @@ Sources: Tan and Le, "EfficientNetV2" (arXiv 2104.00298), table 4; google/automl
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -38,7 +39,7 @@ class StageSpec:
     stride: int
     expand: int
     out_channels: int
-    se_ratio: float = 0.25  # of the block's input channels; Fused-MBConv has no SE
+    se_ratio: float = 0.25  # of the block's input channels
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,21 @@ class Variant:
         if not 0 < se_ratio < math.inf:
             raise ValueError(f"se_ratio={se_ratio} gives no bottleneck: use a positive number, 0.25 as published")
         return replace(self, stages=tuple(replace(stage, se_ratio=se_ratio) for stage in self.stages))
+
+    def with_depth(self, depth: float) -> Variant:
+        """The same network with ``depth`` times as many blocks in each stage, rounded up.
+
+        Raises:
+            ValueError: if that is no number of blocks.
+        """
+        if not 0 < depth < math.inf:
+            raise ValueError(f"depth={depth} gives no blocks: use a positive number, 1 as published")
+        return replace(self, stages=tuple(replace(s, repeats=math.ceil(s.repeats * depth)) for s in self.stages))
+
+    @property
+    def mbconv_stages(self) -> tuple[int, ...]:
+        """The numbers of the stages that have SE in the published networks."""
+        return tuple(number for number, stage in enumerate(self.stages, start=1) if stage.block == "mbconv")
 
 
 def scale_variant(
@@ -216,7 +232,8 @@ class EfficientNetV2(nn.Module):
     Args:
         variant: the table of stages.
         num_classes: K, the width of the logits; the variant's own where left out.
-        attention: the SE module in the MBConv blocks, one of ``ATTENTION``.
+        attention: the SE module, one of ``ATTENTION``.
+        attention_stages: the numbers of the stages whose blocks have it; the MBConv stages where left out.
         padding: ``"symmetric"`` as PyTorch pads, or ``"same"`` as TensorFlow does (for Google's weights).
         dropout: before the classifier, in training; the variant's own where left out.
         drop_path: how often the residual branch after the last block would be dropped in training. Block ``i`` of ``n``
@@ -235,12 +252,17 @@ class EfficientNetV2(nn.Module):
         *,
         num_classes: int | None = None,
         attention: str = "se",
+        attention_stages: Collection[int] | None = None,
         padding: Padding = "symmetric",
         dropout: float | None = None,
         drop_path: float = 0.2,
         in_channels: int = 3,
     ) -> None:
         super().__init__()
+        placed = variant.mbconv_stages if attention_stages is None else attention_stages
+        for number in placed:
+            if not 1 <= number <= len(variant.stages):
+                raise ValueError(f"attention_stages has {number}: the stages go from 1 to {len(variant.stages)}")
         self.name: str | None = None
         self.weights: Weights | None = None
         self.preprocessing: Preprocessing | None = None
@@ -255,22 +277,19 @@ class EfficientNetV2(nn.Module):
             for position in range(spec.repeats):
                 stride = spec.stride if position == 0 else 1
                 drop = drop_path * index / total
-                if spec.block == "fused":
-                    block: nn.Module = FusedMBConv(
-                        width, spec.out_channels, expand=spec.expand, stride=stride, drop=drop, padding=padding
-                    )
-                else:
-                    block = MBConv(
+                block = FusedMBConv if spec.block == "fused" else MBConv
+                stage.append(
+                    block(
                         width,
                         spec.out_channels,
                         expand=spec.expand,
-                        attention=partial(build_attention, attention),
+                        attention=partial(build_attention, attention) if number in placed else None,
                         se_ratio=spec.se_ratio,
                         stride=stride,
                         drop=drop,
                         padding=padding,
                     )
-                stage.append(block)
+                )
                 width, index = spec.out_channels, index + 1
             self.add_module(f"stage{number}", stage)
         self.head = ConvNormAct(width, variant.head_channels, 1)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from effv2viz.models.blocks import MBConv
 from effv2viz.models.efficientnetv2 import EfficientNetV2
 
 
@@ -167,7 +166,7 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
     width = variant.stem_channels
     for number, (spec, stage) in enumerate(zip(variant.stages, model.stages, strict=True), start=1):
         kind = "Fused-MBConv" if spec.block == "fused" else "MBConv"
-        sites = [block.se for block in stage if isinstance(block, MBConv) and not isinstance(block.se, nn.Identity)]
+        sites = [block.se for block in stage if not isinstance(block.se, nn.Identity)]
         channels = f"{width} -> {spec.out_channels}"
         rows.append(
             row(f"stage{number}", str(number), f"{kind}{spec.expand} 3x3", spec.repeats, spec.stride, channels, sites)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from effv2viz.models.blocks import MBConv
+from effv2viz.models.blocks import FusedMBConv, MBConv
 from effv2viz.models.efficientnetv2 import EfficientNetV2
 from effv2viz.probing.anatomy import qualified_name
 from effv2viz.probing.guards import eager
@@ -113,7 +113,7 @@ def _projection(block: nn.Module) -> Projection | None:
     conv: nn.Module | None = None
     norm: nn.Module | None = None
     act: nn.Module = nn.Identity()
-    if isinstance(block, MBConv):
+    if isinstance(block, MBConv | FusedMBConv) and not isinstance(block.project, nn.Identity):
         conv, norm = block.project.conv, block.project.norm
         act = block.project.act
     elif name.startswith("torchvision.models.efficientnet."):

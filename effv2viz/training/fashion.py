@@ -29,6 +29,7 @@ class FashionRecipe(Recipe):
 
     Attributes:
         cutout: side of the square of each training picture that is blanked, in pixels.
+        per_class: how many training pictures of each class are used, the first ones; all where left out.
     """
 
     model: str = "efficientnetv2_nano"
@@ -36,6 +37,12 @@ class FashionRecipe(Recipe):
     dropout: float = 0.1
     drop_path: float = 0.05
     cutout: int = 8
+    per_class: int | None = None
+
+    @property
+    def weights(self) -> str:
+        """The name that the resulting weights go by: ``fashion``, or ``fashion_none`` for those without SE."""
+        return "fashion" if self.attention == "se" else f"fashion_{self.attention}"
 
 
 def prepare(pictures: Tensor) -> Tensor:
@@ -91,6 +98,8 @@ def train_fashion(
     """
     recipe = recipe or FashionRecipe()
     learn, test = (load_fashion(split, root) for split in ("train", "test"))
+    if recipe.per_class is not None:
+        learn = learn.balanced(recipe.per_class)
     task = Task(
         images=torch.tensor(learn.images),
         labels=torch.tensor(learn.labels),
@@ -102,7 +111,8 @@ def train_fashion(
         augment=lambda pictures, generator: augment(pictures, recipe.cutout, generator),
     )
     model = train(recipe, task, out, device=device, report=report)
-    write_bundle(model, task, out, weights="fashion", data=DATA)
+    data = DATA if recipe.per_class is None else f"{DATA}, the first {recipe.per_class} pictures of each class"
+    write_bundle(model, task, out, weights=recipe.weights, data=data)
     return model
 
 

@@ -42,6 +42,9 @@ class Recipe:
     Attributes:
         model: the network, one of ``list_models()``.
         attention: its SE module.
+        attention_stages: where that stands, as in ``create_model``.
+        se_ratio: the width of its bottleneck, likewise.
+        depth: how many times as many blocks each stage has.
         epochs: passes over the training pictures; what fills no batch is left out of a pass.
         batch_size: pictures in a step.
         learning_rate: the peak of the one-cycle schedule.
@@ -60,6 +63,9 @@ class Recipe:
 
     model: str
     attention: str = "se"
+    attention_stages: tuple[int, ...] | None = None
+    se_ratio: float | None = None
+    depth: float = 1
     epochs: int
     batch_size: int = 128
     learning_rate: float = 3e-3
@@ -220,10 +226,13 @@ class _Run:
         self.losses: list[float] = []  # since the last record
         self.rows: list[dict[str, float]] = []
         self.playback = Playback(task.test_images[: recipe.probe], task.test_labels[: recipe.probe])
-        self.clock = time.perf_counter()
+        self.clock, self.cpu_clock = time.perf_counter(), time.process_time()
         self.model = create_model(
             recipe.model,
             attention=recipe.attention,
+            attention_stages=recipe.attention_stages,
+            se_ratio=recipe.se_ratio,
+            depth=recipe.depth,
             num_classes=len(task.classes),
             dropout=recipe.dropout,
             drop_path=recipe.drop_path,
@@ -250,19 +259,20 @@ class _Run:
 
     def record(self) -> dict[str, float]:
         """Measures, and returns the row of the log."""
-        now = time.perf_counter()
+        now, cpu_now = time.perf_counter(), time.process_time()
         row: dict[str, float] = {
             "step": self.step,
             "train_loss": round(sum(self.losses) / len(self.losses), 4),
             "test_accuracy": accuracy(self.model, self.task),
             "test_accuracy_averaged": accuracy(self.average, self.task),
+            "cpu_seconds": round(cpu_now - self.cpu_clock, 1),
             "seconds": round(now - self.clock, 1),
         }
         place = next(self.model.parameters()).device
         probe = self.task.prepare(self.playback.images).to(place)
         self.playback.add(self.model, probe, self.step, row["train_loss"], row["test_accuracy"])
         self.rows.append(row)
-        self.losses, self.clock = [], now
+        self.losses, self.clock, self.cpu_clock = [], now, cpu_now
         return row
 
     def save(self) -> None:
