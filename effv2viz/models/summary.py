@@ -166,7 +166,8 @@ def summarize(model: EfficientNetV2, size: int | None = None) -> ModelSummary:
     width = variant.stem_channels
     for number, (spec, stage) in enumerate(zip(variant.stages, model.stages, strict=True), start=1):
         kind = "Fused-MBConv" if spec.block == "fused" else "MBConv"
-        sites = [block.se for block in stage if not isinstance(block.se, nn.Identity)]
+        modules: list[nn.Module] = [block.get_submodule("se") for block in stage]
+        sites = [module for module in modules if not isinstance(module, nn.Identity)]
         channels = f"{width} -> {spec.out_channels}"
         rows.append(
             row(f"stage{number}", str(number), f"{kind}{spec.expand} 3x3", spec.repeats, spec.stride, channels, sites)

@@ -9,9 +9,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from effv2viz.bundled import bundled
 from effv2viz.probing import find_se, trace
+from effv2viz.suggestions import unknown_name
 
 _KIND = "effv2viz playback: sites"
+_BUNDLED = {name: f"efficientnetv2_pico.{name}.playback.safetensors" for name in ("cue", "cue_none")}
+
+
+def load_playback(weights: str) -> Playback:
+    """The playback of the run that made bundled weights, ``cue`` or ``cue_none``.
+
+    Raises:
+        ValueError: for weights without one.
+    """
+    if weights not in _BUNDLED:
+        raise unknown_name("playback", weights, _BUNDLED)
+    return Playback.load(bundled("data", "weights", _BUNDLED[weights]))
 
 
 class Playback:

@@ -8,7 +8,8 @@ import torch
 import effv2viz as ev
 from effv2viz.bundled import bundled
 from effv2viz.datasets import cue
-from effv2viz.training.cue import prepare
+from effv2viz.training.cue import TEST_SEED, prepare
+from effv2viz.training.playback import load_playback
 
 PICTURES = cue.generate(1024, 31_415)
 TWINS = cue.flip_cue(PICTURES)
@@ -59,3 +60,22 @@ def test_the_published_accuracy_is_the_logs(name):
     with open(bundled("data", "weights", f"efficientnetv2_pico.{name}.csv"), newline="") as file:
         last = list(csv.DictReader(file))[-1]
     assert weights.accuracy == pytest.approx(100 * float(last["test_accuracy_averaged"]), abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["cue", "cue_none"])
+def test_the_bundled_playback_is_of_the_run_behind_the_weights(name):
+    playback = load_playback(name)
+    with open(bundled("data", "weights", f"efficientnetv2_pico.{name}.csv"), newline="") as file:
+        log = list(csv.DictReader(file))
+    assert playback.steps.tolist() == [int(row["step"]) for row in log]
+    assert playback.accuracy.tolist() == pytest.approx([float(row["test_accuracy"]) for row in log])
+    assert torch.equal(playback.images, torch.from_numpy(cue.generate(32, TEST_SEED).images))
+    sites = ev.find_se(ev.create_model("efficientnetv2_pico", weights=name))
+    assert {site: tuple(gates.shape) for site, gates in playback.gates.items()} == {
+        site.name: (len(log), 32, site.channels) for site in sites
+    }
+
+
+def test_other_weights_have_no_playback():
+    with pytest.raises(ValueError, match="unknown playback 'fashion'"):
+        load_playback("fashion")
