@@ -1,17 +1,16 @@
-"""Opens JupyterLab on the first lesson."""
+"""Opens JupyterLab on the first of the learner's own copies of the lessons."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from effv2viz.bundled import bundled
+from effv2viz.course.lesson_copies import copy_lessons
 
 FIRST_LESSON = "00-start-here.ipynb"
 DEFAULT_PORT = 8888
@@ -55,30 +54,23 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def lesson_folder(folder: Path | None) -> tuple[Path, Path]:
-    """The folder that JupyterLab shows, and the folder in it where the lessons are.
+def lesson_folder(folder: Path | None) -> Path:
+    """The folder with the learner's copies of the lessons, which is made or completed.
 
-    In a checkout these are the checkout and its ``notebooks``. Elsewhere the lessons are copied out of the package,
-    into ``effv2viz-lessons`` or the given folder; a lesson that is there already is left as it is.
+    It is ``effv2viz-lessons`` in the current folder, or the given one. Nothing in it is overwritten.
     """
-    source = bundled("notebooks")
-    checkout = source.parent
-    if folder is None and (checkout / "pyproject.toml").exists():
-        return checkout, source
     target = folder or Path("effv2viz-lessons")
-    target.mkdir(parents=True, exist_ok=True)
-    for lesson in sorted(source.glob("*.ipynb")):
-        if not (target / lesson.name).exists():
-            shutil.copyfile(lesson, target / lesson.name)
-    return target, target
+    for copied in copy_lessons(target):
+        if copied.what == "damaged":
+            print(f"A lesson in {target} cannot be read. It is left as it is; {copied.path.name} is a fresh copy.")
+    return target
 
 
-def lab_command(root: Path, lessons: Path, port: int, *, browser: bool) -> list[str]:
+def lab_command(lessons: Path, port: int, *, browser: bool) -> list[str]:
     """The command line that starts JupyterLab on the first lesson, reachable from this machine alone."""
-    first = (lessons / FIRST_LESSON).resolve().relative_to(root.resolve()).as_posix()
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root.resolve()}"]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={lessons.resolve()}"]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
-    command += [f"--LabApp.default_url=/lab/tree/{first}"]
+    command += [f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     if not browser:
         command.append("--no-browser")
@@ -106,10 +98,10 @@ def has_display() -> bool:
 def run_lab(folder: Path | None, port: int | None, *, browser: bool, config: Path) -> int:
     """Starts JupyterLab and waits until it ends; returns its exit code."""
     chosen, note = choose_port(port)
-    root, lessons = lesson_folder(folder)
+    lessons = lesson_folder(folder)
     print(f"{note + ' ' if note else ''}Lessons in {lessons}. JupyterLab prints the address to open below;", flush=True)
     print("stop it with Ctrl-C.", flush=True)
-    process = subprocess.Popen(lab_command(root, lessons, chosen, browser=browser), env=lab_environment(config))
+    process = subprocess.Popen(lab_command(lessons, chosen, browser=browser), env=lab_environment(config))
     before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # Lab ends its kernels, and then itself
     try:
         while True:

@@ -23,14 +23,24 @@ def test_a_taken_port_is_said_plainly():
             choose_port(port)
 
 
-def test_lessons_are_copied_once(tmp_path):
-    root, lessons = lesson_folder(tmp_path / "mine")
-    first = lessons / "00-start-here.ipynb"
-    assert root == lessons
-    assert first.exists()
+def test_the_lessons_that_open_are_copies(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert lesson_folder(None) == Path("effv2viz-lessons")
+    first = tmp_path / "effv2viz-lessons" / "00-start-here.ipynb"
     first.write_text("my work")
-    lesson_folder(tmp_path / "mine")
+    lesson_folder(None)
     assert first.read_text() == "my work"
+    assert "00-start-here.fresh.ipynb is a fresh copy" in capsys.readouterr().out
+
+
+def test_the_command_copies_lessons_and_keeps_what_is_there(tmp_path):
+    run = CliRunner()
+    assert ": copied" in run.invoke(app, ["lessons", "copy", str(tmp_path / "mine")]).output
+    again = run.invoke(app, ["lessons", "copy", str(tmp_path / "mine")])
+    assert again.output.count("kept as it is") == len(list((tmp_path / "mine").glob("*.ipynb")))
+    refused = run.invoke(app, ["lessons", "copy", str(Path(__file__).parents[1] / "notebooks")])
+    assert refused.exit_code == 1
+    assert "choose another folder" in refused.output
 
 
 def test_fetch_names_the_nearest_model():
@@ -50,13 +60,13 @@ def test_the_command_says_so_when_the_port_is_taken():
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no root")
 def test_root_and_machines_without_a_desktop_are_served_too(tmp_path, monkeypatch):
-    root, lessons = lesson_folder(tmp_path)
+    lessons = lesson_folder(tmp_path)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    command = lab_command(root, lessons, 8899, browser=False)
+    command = lab_command(lessons, 8899, browser=False)
     assert {"--allow-root", "--no-browser", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=8899"} <= set(command)
     assert "--LabApp.default_url=/lab/tree/00-start-here.ipynb" in command
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "--allow-root" not in lab_command(root, lessons, 8899, browser=True)
+    assert "--allow-root" not in lab_command(lessons, 8899, browser=True)
     monkeypatch.setattr("sys.platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
@@ -92,8 +102,3 @@ def test_lab_asks_no_network_for_news(tmp_path, monkeypatch):
     paths = lab_environment(tmp_path)["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     assert paths[1] == "/mine"
     assert "announcements" in Path(paths[0], "labconfig", "page_config.json").read_text()
-
-
-def test_a_checkout_opens_its_own_lessons():
-    repository = Path(__file__).parents[1]
-    assert lesson_folder(None) == (repository, repository / "notebooks")

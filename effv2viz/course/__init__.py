@@ -1,6 +1,7 @@
 """Teaching: predictions that a learner commits to, and checks that name the mistake."""
 
 from effv2viz.course.checks import Exercise, Misconception, Result, check
+from effv2viz.course.choice import Choice
 from effv2viz.course.claims import CLAIMS, Claim, Evidence, Verdict, find_claim
 from effv2viz.course.exercises import (
     BATCH_NORM,
@@ -20,7 +21,12 @@ from effv2viz.course.exercises import (
     SEPARABILITY,
     SQUEEZE,
 )
-from effv2viz.course.predictions import Choice, Number, Order, Prediction, RefusedError
+from effv2viz.course.lesson_copies import copy_lessons
+from effv2viz.course.number import Number
+from effv2viz.course.order import Order
+from effv2viz.course.predictions import Prediction, RefusedError
+from effv2viz.course.progress import Progress, begin, show_progress
+from effv2viz.course.quiz import Quiz, ten_questions
 
 __all__ = [
     "BATCH_NORM",
@@ -48,9 +54,15 @@ __all__ = [
     "Number",
     "Order",
     "Prediction",
+    "Progress",
+    "Quiz",
     "RefusedError",
     "Result",
     "Verdict",
+    "begin",
     "check",
+    "copy_lessons",
     "find_claim",
+    "show_progress",
+    "ten_questions",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 import linecache
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from effv2viz.course.progress import record_check
 
 Arguments = Callable[[], tuple[Any, ...]]
 
@@ -35,6 +38,10 @@ class Misconception:
 
 class ByHandError(Exception):
     """Raised by an argument that the learner may look into, but not call."""
+
+
+class NotPassedError(AssertionError):
+    """An answer that a grader must count as wrong."""
 
 
 class _FailedError(Exception):
@@ -235,7 +242,18 @@ def check(fn: Callable[..., Any], exercise: Exercise) -> Result:
     Args:
         fn: the function. Whatever it raises is reported, not raised.
         exercise: what it should do.
+
+    Raises:
+        NotPassedError: while nbgrader grades or validates, which counts a cell as wrong only if it raises.
     """
+    result = _checked(fn, exercise)
+    record_check(exercise.name, ok=result.ok)
+    if not result.ok and os.environ.get("NBGRADER_EXECUTION") in ("autograde", "validate"):
+        raise NotPassedError(result.message)
+    return result
+
+
+def _checked(fn: Callable[..., Any], exercise: Exercise) -> Result:
     passed: list[str] = []
     for stage in exercise.stages:
         try:

@@ -92,6 +92,10 @@ def _pictures(model: EfficientNetV2) -> Tensor:
     return F.interpolate(images, (side, side), mode="area").to(next(model.parameters()))
 
 
+def _yes(condition: bool) -> str:
+    return "yes" if condition else "no"
+
+
 class _Parts(NamedTuple):
     """What one site of SE computed on the pictures."""
 
@@ -116,8 +120,10 @@ def _parts(model: EfficientNetV2) -> list[_Parts]:
         module, found = model.get_submodule(site.path), recorded[site.name]
         if not isinstance(module, SqueezeExcite):
             raise ValueError(f"{site.name} is {type(module).__name__}: the claims are about attention='se'")
-        assert found.features is not None and found.squeeze is not None
-        assert found.hidden is not None and found.scaled is not None
+        assert found.features is not None
+        assert found.squeeze is not None
+        assert found.hidden is not None
+        assert found.scaled is not None
         parts.append(_Parts(site, module, found.features, found.squeeze, found.hidden, found.gate, found.scaled))
     return parts
 
@@ -137,7 +143,7 @@ def _pooling_and_layers(model: EfficientNetV2) -> Evidence:
     gap = max(float((_by_matrices(p.module, p.features.mean((2, 3))) - p.gate).abs().max()) for p in _parts(model))
     return Evidence(
         Verdict.RIGHT if gap < 1e-3 else Verdict.WRONG,
-        f"Means and two layers give every gate: no gate is off by more than 0.001: {gap < 1e-3}.",
+        f"Means and two layers give every gate: no gate is off by more than 0.001: {_yes(gap < 1e-3)}.",
         {"largest difference": gap},
     )
 
@@ -155,7 +161,7 @@ def _importance(model: EfficientNetV2) -> Evidence:
     return Evidence(
         Verdict.RIGHT if rho > 0.8 else Verdict.WRONG,
         f"The gates do scale the map. But at {site} the tallest gate is the most effective one for {first} of 4 "
-        f"pictures, and height and effect agree closely: {rho > 0.8}.",
+        f"pictures, and height and effect agree closely: {_yes(rho > 0.8)}.",
         {"rank correlation of gate and effect": rho, "pictures where the tallest is first": first},
     )
 
@@ -186,8 +192,8 @@ def _accuracy(model: EfficientNetV2) -> Evidence:
     everywhere = gain > 5 and changed > len(images) // 2
     return Evidence(
         Verdict.RIGHT if everywhere else Verdict.RIGHT_FOR_SENET if gain > 5 else Verdict.WRONG,
-        f"It depends on the task. On the cue task a network with SE is better than its twin without, by more than 5 "
-        f"points: {gain > 5}. With every gate at its mean, this network changes {changed} of {len(images)} answers.",
+        f"On the cue task a network with SE beats its twin without by more than 5 points: {_yes(gain > 5)}. With every "
+        f"gate at its mean, this network changes {changed} of {len(images)} answers.",
         {"gain on the cue task (points)": gain, "answers that change with constant gates": changed},
     )
 
@@ -207,7 +213,7 @@ def _mean_of_the_map(model: EfficientNetV2) -> Evidence:
     gap = max(float((p.features.mean((2, 3)) - p.squeeze).abs().max()) for p in parts)
     return Evidence(
         Verdict.RIGHT if gap < 1e-3 else Verdict.WRONG,
-        f"At all {len(parts)} sites the squeeze is the mean over height and width, to 0.001: {gap < 1e-3}.",
+        f"At all {len(parts)} sites the squeeze is the mean over height and width, to 0.001: {_yes(gap < 1e-3)}.",
         {"largest difference": gap},
     )
 
@@ -219,7 +225,7 @@ def _relu(model: EfficientNetV2) -> Evidence:
     return Evidence(
         Verdict.RIGHT if kinds == {"ReLU"} else Verdict.RIGHT_FOR_SENET,
         f"Two layers and a sigmoid, but {', '.join(sorted(kinds))} stands between them. With ReLU in its place some "
-        f"gate moves by more than 0.001: {largest > 1e-3}.",
+        f"gate moves by more than 0.001: {_yes(largest > 1e-3)}.",
         {"largest change of a gate with ReLU": largest},
     )
 
@@ -242,7 +248,7 @@ def _product(model: EfficientNetV2) -> Evidence:
     gap = max(float((p.features * p.gate[:, :, None, None] - p.scaled).abs().max()) for p in parts)
     return Evidence(
         Verdict.RIGHT if gap < 1e-3 else Verdict.WRONG,
-        f"At all {len(parts)} sites the output is map times gate, to 0.001: {gap < 1e-3}.",
+        f"At all {len(parts)} sites the output is map times gate, to 0.001: {_yes(gap < 1e-3)}.",
         {"largest difference": gap},
     )
 
@@ -283,7 +289,7 @@ def _like_a_sigmoid(model: EfficientNetV2) -> Evidence:
     return Evidence(
         Verdict.RIGHT if lowest >= 0 and highest <= 1 else Verdict.WRONG,
         f"Between -6 and 6 Swish goes down to {lowest:.2f} and up to {highest:.1f}; a sigmoid stays between 0 and 1. "
-        f"Hidden values of this network are below 0, too: {negative > 0}.",
+        f"Hidden values of this network are below 0, too: {_yes(negative > 0)}.",
         {"lowest": lowest, "highest": highest, "hidden values below 0 (%)": negative},
     )
 
