@@ -15,6 +15,7 @@ from benchmarks.timing import medians, verdict
 from effv2viz.models import EfficientNetV2
 
 SAMPLED = 24  # channels that the slow peer ablates at each site of S; it needs one forward for each, whichever it is
+SHARE = 4  # of the channels of each site of S, ours ablates one in so many: all of them take minutes
 
 
 def gate_modules(model: EfficientNetV2) -> list[torch.nn.Module]:
@@ -80,12 +81,16 @@ def ablation_of_nano() -> None:
 
 def ablation_of_s(model: EfficientNetV2) -> None:
     x = torch.randn(1, 3, 224, 224)
-    target, theirs, channels = 0, 0.0, 0
+    target, ours, theirs, channels = 0, 0.0, 0.0, 0
     started = time.perf_counter()
     replay = ev.Replay(model, x)
-    for site in replay.sites:
-        ev.ablate_gates(replay, target=target, site=site, baseline=1.0)
-    ours = time.perf_counter() - started
+    preparing = time.perf_counter() - started
+    for name, site in replay.sites.items():
+        some = range(0, site.channels, SHARE)
+        started = time.perf_counter()
+        ev.ablate_gates(replay, target=target, site=name, baseline=1.0, channels=some)
+        ours += (time.perf_counter() - started) / len(some) * site.channels
+    ours += preparing
     for site in ev.find_se(model):
         mask = torch.full((1, site.channels, 1, 1), 0, dtype=torch.long)
         step = site.channels // SAMPLED
@@ -99,7 +104,7 @@ def ablation_of_s(model: EfficientNetV2) -> None:
         channels += site.channels
     print(f"V2-S at 224, exact ablation of all {channels:,} gates of 30 sites, one picture, baseline 1")
     print(f"  captum LayerFeatureAblation {theirs:.0f} s ({SAMPLED} or so channels a site timed, scaled up)")
-    print(f"  ours {ours:.0f} s")
+    print(f"  ours {ours:.0f} s (one channel in {SHARE} timed, scaled up)")
     print(verdict("captum over ours", theirs / ours, 5, at_most=False))
 
 

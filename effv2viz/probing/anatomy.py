@@ -130,6 +130,11 @@ def qualified_name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+def registered() -> list[tuple[str, Anatomy]]:
+    """Every class in the registry with its anatomy."""
+    return list(_REGISTRY.items())
+
+
 def known_classes() -> list[str]:
     """The fully qualified names of the classes that are registered."""
     return list(_REGISTRY)

@@ -233,7 +233,8 @@ class _Recorder:
             return
         if not (site.spatial or part in ("features", "scaled")):
             value = value.flatten(1)
-        seen[part] = value.detach().to(self.place, copy=True)
+        value = value.detach()
+        seen[part] = value.clone() if value.device == self.place else value.to(self.place)
 
     def keep_gate(self, site: Site, logit: Tensor, gate: Tensor) -> None:
         self.keep(site, "logit", logit)

@@ -9,6 +9,7 @@ from timm.layers.cbam import CbamModule
 from torch import nn
 
 import effv2viz as ev
+from effv2viz.models.squeeze_excite import SqueezeExcite
 from effv2viz.probing import Anatomy, Port
 from effv2viz.probing.anatomy import _REGISTRY
 from tests.probing.networks import WidelyCopied, around
@@ -125,3 +126,15 @@ def test_compiled_and_wrapped_networks_are_unwrapped():
         assert ev.find_se(wrapped) == ev.find_se(model)
     with pytest.raises(TypeError, match="TorchScript"):
         ev.find_se(torch.jit.script(nn.Conv2d(3, 3, 1)))
+
+
+def test_a_network_is_searched_again_after_a_change():
+    model = ev.create_model("efficientnetv2_nano")
+    block = model.stages[3][0]
+    before = ev.find_se(model)
+    block.se = nn.Identity()
+    assert [site.name for site in ev.find_se(model)] == [site.name for site in before if site.name != "stage4.0"]
+    block.se = SqueezeExcite(block.project.conv.in_channels, 4)
+    again = {site.name: site for site in ev.find_se(model)}
+    assert list(again) == [site.name for site in before]
+    assert again["stage4.0"].squeeze_channels == 4
