@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from effv2viz.attribution.faithfulness import spearman
+from effv2viz.course.choice import Choice
 from effv2viz.datasets import fashion_sample, load_images
 from effv2viz.datasets.cue import generate
 from effv2viz.models import EfficientNetV2, create_model
@@ -83,6 +84,16 @@ class Claim:
     def tag(self) -> str:
         """The tag of the lesson cells that show it."""
         return f"claim-{self.id}"
+
+    def ask(self, model: EfficientNetV2) -> Choice:
+        """The claim as a question: the learner's verdict is held against that of the probe on ``model``."""
+
+        def answer() -> tuple[str, str]:
+            evidence = self.probe(model)
+            told = f"True: {self.true_where} Not true: {self.false_where} Source: {self.source}."
+            return str(evidence.verdict), f"{evidence.sentence} {told}"
+
+        return Choice(f"Claim {self.id}. {self.claim}", [str(verdict) for verdict in Verdict], answer)
 
 
 def _pictures(model: EfficientNetV2) -> Tensor:

@@ -71,27 +71,17 @@ class Quiz:
             self.questions[number - 1].guess = option
             self._radios[number - 1].value = option
 
-    def finish(self, *, without_all: bool = False) -> Sentence:
-        """Ends the test and says the score. What was not answered counts as wrong.
-
-        Args:
-            without_all: also if some question has no answer, so that a lesson runs unattended.
-
-        Raises:
-            RefusedError: if a question has no answer.
-        """
-        for question, radio in zip(self.questions, self._radios, strict=True):
-            if radio.value is not None and self.score is None:
-                question.guess = radio.value
-        missing = [str(n) for n, question in enumerate(self.questions, start=1) if question.guess is None]
-        if missing and not without_all:
-            raise RefusedError(f"Not answered yet: {', '.join(missing)}.")
+    def finish(self) -> Sentence:
+        """Ends the test and says the score; where answers are missing it says which, and the test stays open."""
         if self.score is None:
+            for question, radio in zip(self.questions, self._radios, strict=True):
+                if radio.value is not None:
+                    question.guess = radio.value
+            missing = [str(n) for n, question in enumerate(self.questions, start=1) if question.guess is None]
+            if missing:
+                return Sentence(f"Not answered yet: {', '.join(missing)}.")
             self._mark()
-            if not missing:
-                assert self.score is not None
-                record_quiz(self.when, self.score)
-        return Sentence(self._said(missing))
+        return Sentence(self._said())
 
     def __repr__(self) -> str:
         state = "not finished" if self.score is None else f"{self.score} right"
@@ -101,31 +91,22 @@ class Quiz:
         return {**(self.widget._repr_mimebundle_(**kwargs) or {}), "text/plain": repr(self)}
 
     def _mark(self) -> None:
-        self._verdicts = []
         for question in self.questions:
-            if question.guess is None:
-                continue
             question.commit()
-            self._verdicts.append(question.reveal())
+            question.reveal()
         self.score = sum(bool(question.right) for question in self.questions)
         for control in (*self._radios, self._button):
             control.disabled = True
+        record_quiz(self.when, self.score)
 
-    def _said(self, missing: list[str]) -> str:
-        parts = [f"{self.score} of {len(self.questions)} right."]
-        if missing:
-            parts.append(f"Not answered: {', '.join(missing)}.")
-        if self.when == "after":
-            wrong = [f"{n}. {q.reveal()}" for n, q in enumerate(self.questions, start=1) if q.right is False]
-            parts += wrong
-        return " ".join(parts)
+    def _said(self) -> str:
+        score = f"{self.score} of {len(self.questions)} right."
+        if self.when == "before":
+            return score
+        return " ".join([score, *(f"{n}. {q.reveal()}" for n, q in enumerate(self.questions, start=1) if not q.right)])
 
     def _press(self) -> None:
-        try:
-            said = self.finish()
-        except RefusedError as refusal:
-            said = Sentence(refusal)
-        self._text.value = said._repr_html_()
+        self._text.value = self.finish()._repr_html_()
 
 
 def ten_questions(when: When) -> Quiz:
@@ -195,7 +176,7 @@ def _of_misconceptions() -> list[Choice]:
             ["the gates change", "the gates stay"],
             places,
         ),
-        Choice("If a map is multiplied by 2 just before SE ...", ["the gates change", "the gates stay"], sizes),
+        _Question("If a map is multiplied by 2 just before SE ...", ["the gates change", "the gates stay"], sizes),
         _Question(
             "If the gates of a network never changed, then for the same answers ...",
             ["it needs its SE modules", "its SE modules can be left out"],

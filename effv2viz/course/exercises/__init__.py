@@ -8,15 +8,18 @@ from effv2viz.course.exercises.lesson_05 import CLASS_MEANS, SEPARABILITY
 from effv2viz.course.exercises.lesson_06 import FOLD, MEAN_GATE
 from effv2viz.course.exercises.lesson_07 import INTEGRATED_GRADIENTS, RESIDUAL
 from effv2viz.course.exercises.lesson_08 import FIRST_ORDER, RANK_CORRELATION
+from effv2viz.course.exercises.lesson_10 import ECA_GATE, MEAN_AND_DEVIATION
 
 __all__ = [
     "BATCH_NORM",
     "CLASS_MEANS",
     "CONV_AS_LINEAR",
+    "ECA_GATE",
     "EXCITE",
     "FIRST_ORDER",
     "FOLD",
     "INTEGRATED_GRADIENTS",
+    "MEAN_AND_DEVIATION",
     "MEAN_GATE",
     "RANK_CORRELATION",
     "RESIDUAL",
