@@ -41,7 +41,15 @@ if TYPE_CHECKING:
         shipped_gates,
         trace,
     )
-    from effv2viz.widgets import class_gates, compare_gates, explore, network_strip, se_stepper, what_if
+    from effv2viz.widgets import (
+        attribution_explorer,
+        class_gates,
+        compare_gates,
+        explore,
+        network_strip,
+        se_stepper,
+        what_if,
+    )
 
 __version__ = "0.1.0"
 
@@ -78,6 +86,7 @@ _HOME = {
     "register_se": "probing",
     "shipped_gates": "probing",
     "trace": "probing",
+    "attribution_explorer": "widgets",
     "class_gates": "widgets",
     "compare_gates": "widgets",
     "explore": "widgets",
@@ -104,6 +113,7 @@ __all__ = [
     "attribute_gate_pixels",
     "attribute_gates",
     "attribute_pixels",
+    "attribution_explorer",
     "class_gates",
     "collect_gates",
     "compare_gates",

@@ -15,7 +15,7 @@ from effv2viz.attribution.gate_methods import gate_slopes, groups, integrated_gr
 from effv2viz.attribution.gate_model import GateModel
 from effv2viz.attribution.gate_problem import GateProblem
 from effv2viz.attribution.methods import find_method
-from effv2viz.attribution.running import Cost, CountedForward, counted, first_answer
+from effv2viz.attribution.running import Cost, CountedForward, Progress, counted, first_answer
 from effv2viz.attribution.shapley import shapley_of_channels, shapley_of_sites
 from effv2viz.probing.ablation import ablate_gates, checked_target
 from effv2viz.probing.baselines import Baseline, baseline_gates
@@ -131,7 +131,7 @@ def attribute_gates(
     effect: Effect = "total",
     sites: Sequence[str] | None = None,
     exact_top: int = 0,
-    progress: bool = False,
+    progress: Progress = False,
     cancel: threading.Event | None = None,
     memory: int | None = None,
     **options: Any,
@@ -150,7 +150,7 @@ def attribute_gates(
         effect: ``"direct"``: all other gates are held; ``"total"``: later gates respond.
         sites: names of the sites that are explained; all where left out.
         exact_top: ablate so many of each image's strongest gates exactly, too.
-        progress: show a bar.
+        progress: show a bar, or tell a function of how many forwards are done, and how many are expected.
         cancel: once it is set, the call raises ``AttributionCancelledError`` before its next forward; exact ablations
             end there, and what was not reached is NaN.
         memory: see ``attribute_pixels``.

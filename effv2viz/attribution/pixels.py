@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from effv2viz.attribution.methods import Unit
 from effv2viz.attribution.picture_baselines import PictureBaseline, baseline_name, picture_baseline
 from effv2viz.attribution.pixel_methods import Batch, PixelMethod, pixel_method
-from effv2viz.attribution.running import BACKWARD, Cost, counted, first_answer
+from effv2viz.attribution.running import BACKWARD, Cost, Progress, counted, first_answer
 from effv2viz.probing.ablation import checked_target
 from effv2viz.probing.guards import checked_images, eager, undisturbed
 from effv2viz.probing.sites import Site, choose_sites
@@ -88,7 +88,7 @@ def attribute_pixels(
     method: str | PixelMethod = "integrated_gradients",
     *,
     baseline: PictureBaseline | None = None,
-    progress: bool = False,
+    progress: Progress = False,
     cancel: threading.Event | None = None,
     memory: int | None = None,
     **options: Any,
@@ -101,7 +101,7 @@ def attribute_pixels(
         target: the class: an int, or one for each picture; the predicted class where left out.
         method: a name of ``list_methods("pixels")``, or a method with options, such as ``GradCam(layer="stage5")``.
         baseline: see ``picture_baseline``; ``"black"`` where left out, for methods that measure against one.
-        progress: show a bar.
+        progress: show a bar, or tell a function of how many forwards are done, and how many are expected.
         cancel: once it is set, the call raises ``AttributionCancelledError`` before its next forward.
         memory: the bytes that a forward and backward may take; a gibibyte, or half of what is free if that is less,
             where left out. It changes the speed and not the numbers.
@@ -168,7 +168,7 @@ def attribute_gate_pixels(
     *,
     baseline: PictureBaseline = "black",
     steps: int = 50,
-    progress: bool = False,
+    progress: Progress = False,
     cancel: threading.Event | None = None,
     memory: int | None = None,
 ) -> PixelAttribution:
@@ -181,7 +181,7 @@ def attribute_gate_pixels(
         channel: whose gate.
         baseline: see ``picture_baseline``.
         steps: points on the path from the baseline to the picture.
-        progress: show a bar.
+        progress: show a bar, or tell a function of how many forwards are done, and how many are expected.
         cancel: see ``attribute_pixels``.
         memory: see ``attribute_pixels``.
 

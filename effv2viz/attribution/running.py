@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Union
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from tqdm.auto import tqdm
 
 from effv2viz.probing.guards import undisturbed
 from effv2viz.probing.memory import SHARE, free_bytes, must_fit
+
+Progress = Union[bool, Callable[[int, int], None]]  # a bar, or a function of the forwards done and expected
 
 BACKWARD = 1.5  # forwards that the backward to the input costs, about
 BUDGET = 2**30  # bytes; more pictures at once are no faster on a CPU
@@ -56,10 +59,11 @@ class CountedForward:
     Half precision logits come out as float32, so that what is built from their differences is not rounded again.
     """
 
-    def __init__(self, model: nn.Module, cancel: threading.Event | None, bar: tqdm) -> None:
+    def __init__(self, model: nn.Module, cancel: threading.Event | None, bar: tqdm, progress: Progress) -> None:
         self.model = model
         self.cancel = cancel
         self.bar = bar
+        self.progress = progress
         self.forwards = 0
         self.backwards = 0
 
@@ -75,6 +79,8 @@ class CountedForward:
         if torch.is_grad_enabled():
             self.backwards += len(images)
         self.bar.update(len(images))
+        if callable(self.progress):
+            self.progress(self.forwards, int(self.bar.total))
         return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
     def without_gradients(self, images: Tensor, batch: int) -> Tensor:
@@ -89,20 +95,20 @@ class CountedForward:
 
 @contextmanager
 def counted(
-    model: nn.Module, cancel: threading.Event | None, progress: bool, forwards: int, what: str
+    model: nn.Module, cancel: threading.Event | None, progress: Progress, forwards: int, what: str
 ) -> Iterator[CountedForward]:
     """The network in eval mode and locked, as Captum may call it, also where the caller runs without gradients.
 
     Args:
         model: the network.
         cancel: once it is set, the next forward raises ``AttributionCancelledError``.
-        progress: show a bar.
-        forwards: that are expected, for the bar.
+        progress: show a bar, or tell a function.
+        forwards: that are expected.
         what: runs, for the bar.
     """
-    bar = tqdm(total=forwards, desc=what, disable=not progress, leave=False)
+    bar = tqdm(total=forwards, desc=what, disable=progress is not True, leave=False)
     with bar, undisturbed(model), torch.inference_mode(False), torch.enable_grad():
-        yield CountedForward(model, cancel, bar)
+        yield CountedForward(model, cancel, bar, progress)
 
 
 def first_answer(forward: CountedForward, images: Tensor, gradients: bool, memory: int | None) -> tuple[Tensor, int]:

@@ -1,5 +1,6 @@
 """Touching: interactive views for notebooks, each of which Python can drive and read too."""
 
+from effv2viz.widgets.attribution_explorer import AttributionExplorer, attribution_explorer
 from effv2viz.widgets.class_gates import ClassGates, class_gates
 from effv2viz.widgets.compare_gates import CompareGates, compare_gates
 from effv2viz.widgets.explorer import GateExplorer, explore
@@ -8,12 +9,14 @@ from effv2viz.widgets.se_stepper import SEStepper, se_stepper
 from effv2viz.widgets.what_if import WhatIf, what_if
 
 __all__ = [
+    "AttributionExplorer",
     "ClassGates",
     "CompareGates",
     "GateExplorer",
     "NetworkStrip",
     "SEStepper",
     "WhatIf",
+    "attribution_explorer",
     "class_gates",
     "compare_gates",
     "explore",
