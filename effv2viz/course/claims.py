@@ -23,7 +23,7 @@ from effv2viz.datasets.cue import generate
 from effv2viz.models import EfficientNetV2, create_model
 from effv2viz.models.blocks import ConvNormAct, FusedMBConv, MBConv
 from effv2viz.models.squeeze_excite import SqueezeExcite
-from effv2viz.probing import Mean, ablate_gates, collect_gates, find_se, intervene, trace
+from effv2viz.probing import Mean, ablate_gates, find_se, intervene, trace
 from effv2viz.probing.sites import Site
 from effv2viz.suggestions import unknown_name
 
@@ -90,8 +90,8 @@ class Claim:
 
         def answer() -> tuple[str, str]:
             evidence = self.probe(model)
-            told = f"True: {self.true_where} Not true: {self.false_where} Source: {self.source}."
-            return str(evidence.verdict), f"{evidence.sentence} {told}"
+            told = (evidence.sentence, f"Where true: {self.true_where}", f"Where not: {self.false_where}")
+            return str(evidence.verdict), "\n".join((*told, f"Source: {self.source}."))
 
         return Choice(f"Claim {self.id}. {self.claim}", [str(verdict) for verdict in Verdict], answer)
 
@@ -187,25 +187,31 @@ def _every_block(model: EfficientNetV2) -> Evidence:
     )
 
 
-def _accuracy(model: EfficientNetV2) -> Evidence:
-    images = _pictures(model)
-    own = trace(model, images)
-    with torch.no_grad(), intervene(model, Mean(collect_gates(model, [images]))):
-        changed = int((model(images).argmax(1) != own.logits.argmax(1)).sum())
+@torch.no_grad()
+def _share_right(network: EfficientNetV2, images: Tensor, labels: Tensor) -> float:
+    answers = torch.cat([network(some).argmax(1) for some in images.split(128)])
+    return 100 * float((answers == labels).double().mean())
+
+
+def _accuracy(_: EfficientNetV2) -> Evidence:
+    """Accuracy needs trained networks, so the bundled ones are measured, whatever network is asked about."""
     task = generate(256, seed=20)
+    pictures = list(task.images)
+    twins = [create_model("efficientnetv2_pico", weights=name) for name in ("cue", "cue_none")]
     labels = torch.as_tensor(task.labels)
-    right = {}
-    for name in ("cue", "cue_none"):
-        twin = create_model("efficientnetv2_pico", weights=name)
-        with torch.no_grad():
-            right[name] = float((twin(load_images(list(task.images), twin)).argmax(1) == labels).double().mean())
-    gain = 100 * (right["cue"] - right["cue_none"])
-    everywhere = gain > 5 and changed > len(images) // 2
+    with_se, without = (_share_right(twin, load_images(pictures, twin), labels) for twin in twins)
+    nano = create_model("efficientnetv2_nano", weights="fashion")
+    clothing = fashion_sample("test").balanced(50)
+    images, labels = load_images(list(clothing.images), nano), torch.as_tensor(clothing.labels)
+    own = _share_right(nano, images, labels)
+    with intervene(nano, Mean()):
+        fall = own - _share_right(nano, images, labels)
+    gain = with_se - without
     return Evidence(
-        Verdict.RIGHT if everywhere else Verdict.RIGHT_FOR_SENET if gain > 5 else Verdict.WRONG,
-        f"On the cue task a network with SE beats its twin without by more than 5 points: {_yes(gain > 5)}. With every "
-        f"gate at its mean, this network changes {changed} of {len(images)} answers.",
-        {"gain on the cue task (points)": gain, "answers that change with constant gates": changed},
+        Verdict.RIGHT if min(gain, fall) > 5 else Verdict.RIGHT_FOR_SENET if gain > 5 else Verdict.WRONG,
+        f"It depends on the task. On the cue task pico with SE beats its twin without by more than 5 points: "
+        f"{_yes(gain > 5)}. On clothing nano loses more than 5 points if its gates stop changing: {_yes(fall > 5)}.",
+        {"gain on the cue task (points)": gain, "loss on clothing with constant gates (points)": fall},
     )
 
 

@@ -32,7 +32,7 @@ class Sentence(str):
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        return f'<div role="status" style="max-width:48em">{html.escape(self)}</div>'
+        return f'<div role="status" style="max-width:48em">{_lines(self)}</div>'
 
 
 class Prediction(ABC, Generic[Guess, Truth]):
@@ -244,7 +244,11 @@ class Prediction(ABC, Generic[Guess, Truth]):
             self._say(f"Committed: {self._show(self._guess)}. Now reveal.")
 
     def _say(self, sentence: str) -> None:
-        self._text.value = f'<div role="status" style="line-height:1.4">{html.escape(sentence)}</div>'
+        self._text.value = f'<div role="status" style="line-height:1.4">{_lines(sentence)}</div>'
+
+
+def _lines(text: str) -> str:
+    return html.escape(text).replace("\n", "<br>")
 
 
 def distinct(what: str, names: Sequence[str]) -> tuple[str, ...]:
