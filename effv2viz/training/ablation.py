@@ -79,13 +79,15 @@ def _study() -> list[StudyRun]:
     for seed in first:
         for attention in FASHION_ATTENTION:
             runs += _fashion(attention, range(seed, seed + 1))
-    runs += _cue("none", first, "depth", depth=2)
-    for stages in ((1, 2, 3, 4), (4,), (3,)):
-        runs += _cue("se", first, "places", attention_stages=stages)
-    for attention in CUE_ATTENTION:
+    for attention in ("se", "none"):
         runs += _cue(attention, rest)
     for attention, seed in NEW_SEEDS.items():
         runs += _cue(attention, range(seed, seed + 1), "new_seeds")
+    runs += _cue("none", first, "depth", depth=2)
+    for stages in ((1, 2, 3, 4), (4,), (3,)):
+        runs += _cue("se", first, "places", attention_stages=stages)
+    for attention in CUE_ATTENTION[2:]:
+        runs += _cue(attention, rest)
     for difficulty in (0.0, 0.5):
         for attention in ("se", "none"):
             runs += _cue(attention, first, "difficulty", difficulty=difficulty)

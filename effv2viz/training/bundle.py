@@ -15,7 +15,9 @@ from effv2viz.probing import GateStatistics, collect_gates, find_se
 from effv2viz.training.loop import Task, accuracy, write_whole
 
 
-def write_bundle(model: EfficientNetV2, task: Task, out: Path, *, weights: str, data: str) -> None:
+def write_bundle(
+    model: EfficientNetV2, task: Task, out: Path, *, weights: str, data: str, progress: bool = True
+) -> None:
     """Writes ``MODEL.WEIGHTS.safetensors`` and, if its gates are one per channel, ``MODEL.WEIGHTS.gates.safetensors``.
 
     Args:
@@ -24,6 +26,7 @@ def write_bundle(model: EfficientNetV2, task: Task, out: Path, *, weights: str, 
         out: the folder.
         weights: the name that the weights go by.
         data: what the training pictures are, in a few words.
+        progress: shows a bar while statistics are made.
     """
     about = {"model": model.name, "attention": model.attention, "test_accuracy": accuracy(model, task)}
     metadata = {"effv2viz": json.dumps(about)}  # one entry: several would lie in the file in random order
@@ -31,7 +34,9 @@ def write_bundle(model: EfficientNetV2, task: Task, out: Path, *, weights: str, 
     write_whole(path, save({key: value.contiguous() for key, value in model.state_dict().items()}, metadata))
     sites = find_se(model)
     if sites and not any(site.spatial for site in sites):
-        gates = training_gates(model, task.images, task.labels, task.prepare, path, weights=weights, data=data)
+        gates = training_gates(
+            model, task.images, task.labels, task.prepare, path, weights=weights, data=data, progress=progress
+        )
         gates.save(out / f"{model.name}.{weights}.gates.safetensors")
 
 
@@ -44,6 +49,7 @@ def training_gates(
     *,
     weights: str,
     data: str,
+    progress: bool = True,
 ) -> GateStatistics:
     """The statistics of a network's gates over training pictures as they are, without augmentation.
 
@@ -55,8 +61,10 @@ def training_gates(
         path: the file of the weights, whose hash goes into the provenance.
         weights: their name.
         data: what the pictures are.
+        progress: shows a bar while it runs.
     """
-    gates = collect_gates(model, ((prepare(x), y) for x, y in zip(images.split(500), labels.split(500), strict=True)))
+    batches = ((prepare(x), y) for x, y in zip(images.split(500), labels.split(500), strict=True))
+    gates = collect_gates(model, batches, progress=progress)
     gates.provenance = {
         "model": str(model.name),
         "weights": weights,

@@ -51,7 +51,12 @@ def prepare(pictures: Tensor) -> Tensor:
 
 
 def train_cue(
-    out: Path, *, recipe: CueRecipe | None = None, device: str = "auto", report: Callable[[str], None] = print
+    out: Path,
+    *,
+    recipe: CueRecipe | None = None,
+    device: str = "auto",
+    report: Callable[[str], None] = print,
+    progress: bool = True,
 ) -> EfficientNetV2:
     """Trains, and returns the network with averaged weights in eval mode.
 
@@ -62,6 +67,7 @@ def train_cue(
         recipe: what to run; the one behind the bundled weights where left out.
         device: as in ``create_model``.
         report: takes a line of text after each record.
+        progress: shows a bar while it runs.
 
     Raises:
         ValueError: if ``out`` holds a run of another recipe, or the recipe makes no pictures.
@@ -82,7 +88,7 @@ def train_cue(
         prepare=prepare,
         augment=lambda pictures, generator: prepare(pictures),
     )
-    model = train(recipe, task, out, device=device, report=report)
+    model = train(recipe, task, out, device=device, report=report, progress=progress)
     data = f"cue task, {recipe.pictures} training pictures of seed {recipe.seed}, difficulty {recipe.difficulty:g}"
-    write_bundle(model, task, out, weights=recipe.weights, data=data)
+    write_bundle(model, task, out, weights=recipe.weights, data=data, progress=progress)
     return model

@@ -78,6 +78,7 @@ def train_fashion(
     recipe: FashionRecipe | None = None,
     device: str = "auto",
     report: Callable[[str], None] = print,
+    progress: bool = True,
 ) -> EfficientNetV2:
     """Trains, and returns the network with averaged weights in eval mode.
 
@@ -90,6 +91,7 @@ def train_fashion(
         recipe: what to run; the one behind the bundled weights where left out.
         device: as in ``create_model``.
         report: takes a line of text after each epoch.
+        progress: shows a bar while it runs.
 
     Raises:
         ValueError: if ``out`` holds a run of another recipe.
@@ -110,9 +112,9 @@ def train_fashion(
         prepare=prepare,
         augment=lambda pictures, generator: augment(pictures, recipe.cutout, generator),
     )
-    model = train(recipe, task, out, device=device, report=report)
+    model = train(recipe, task, out, device=device, report=report, progress=progress)
     data = DATA if recipe.per_class is None else f"{DATA}, the first {recipe.per_class} pictures of each class"
-    write_bundle(model, task, out, weights=recipe.weights, data=data)
+    write_bundle(model, task, out, weights=recipe.weights, data=data, progress=progress)
     return model
 
 

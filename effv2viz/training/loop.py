@@ -119,7 +119,13 @@ class Task:
 
 
 def train(
-    recipe: Recipe, task: Task, out: Path, *, device: str = "auto", report: Callable[[str], None] = print
+    recipe: Recipe,
+    task: Task,
+    out: Path,
+    *,
+    device: str = "auto",
+    report: Callable[[str], None] = print,
+    progress: bool = True,
 ) -> EfficientNetV2:
     """Trains by a recipe, and returns the network with averaged weights, on the CPU in eval mode.
 
@@ -132,6 +138,7 @@ def train(
         out: folder of the run; a run that was stopped there goes on.
         device: as in ``create_model``. A GPU computes in bfloat16.
         report: takes a line of text after each record.
+        progress: shows a bar while it runs.
 
     Raises:
         ValueError: if ``out`` holds a run of another recipe or a broken checkpoint, or there is less than one batch.
@@ -158,7 +165,9 @@ def train(
         run.average.to(fabric.device)
         run.resume()
         epoch, order = -1, torch.empty(0, dtype=torch.long)
-        with tqdm(total=total, initial=run.step, desc=recipe.model, leave=False, mininterval=1) as bar:
+        with tqdm(
+            total=total, initial=run.step, desc=recipe.model, leave=False, mininterval=1, disable=not progress
+        ) as bar:
             while run.step < total:
                 if run.step // per_epoch != epoch:
                     epoch = run.step // per_epoch

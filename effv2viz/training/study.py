@@ -83,10 +83,10 @@ def finish(run: StudyRun, out: Path, root: str | Path | None, device: str) -> tu
     """Trains one run, or what is left of it, and returns its rows of the three tables."""
     recipe = run.recipe
     if isinstance(recipe, CueRecipe):
-        model = train_cue(out, recipe=recipe, device=device, report=_quiet)
+        model = train_cue(out, recipe=recipe, device=device, report=_quiet, progress=False)
         pictures, test_pictures = recipe.pictures, recipe.test_pictures
     else:
-        model = train_fashion(out, root=root, recipe=recipe, device=device, report=_quiet)
+        model = train_fashion(out, root=root, recipe=recipe, device=device, report=_quiet, progress=False)
         pictures, test_pictures = 10 * (recipe.per_class or 6_000), FASHION_TEST_PICTURES
     with open(out / "log.csv", newline="") as file:
         log = list(csv.DictReader(file))

@@ -8,6 +8,7 @@ from effv2viz.course.exercises.lesson_05 import CLASS_MEANS, SEPARABILITY
 from effv2viz.course.exercises.lesson_06 import FOLD, MEAN_GATE
 from effv2viz.course.exercises.lesson_07 import INTEGRATED_GRADIENTS, RESIDUAL
 from effv2viz.course.exercises.lesson_08 import FIRST_ORDER, RANK_CORRELATION
+from effv2viz.course.exercises.lesson_09 import FOLLOW_RATE, PAIRED_INTERVAL
 from effv2viz.course.exercises.lesson_10 import ECA_GATE, MEAN_AND_DEVIATION
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "EXCITE",
     "FIRST_ORDER",
     "FOLD",
+    "FOLLOW_RATE",
     "INTEGRATED_GRADIENTS",
     "MEAN_AND_DEVIATION",
     "MEAN_GATE",
+    "PAIRED_INTERVAL",
     "RANK_CORRELATION",
     "RESIDUAL",
     "SAME_SQUEEZE",
