@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         explore,
         network_strip,
         se_stepper,
+        training_playback,
         what_if,
     )
 
@@ -92,6 +93,7 @@ _HOME = {
     "explore": "widgets",
     "network_strip": "widgets",
     "se_stepper": "widgets",
+    "training_playback": "widgets",
     "what_if": "widgets",
 }
 _ROOMS = ("datasets", "models", "probing", "attribution", "figures", "widgets", "course", "training")
@@ -135,6 +137,7 @@ __all__ = [
     "se_stepper",
     "shipped_gates",
     "trace",
+    "training_playback",
     "what_if",
 ]
 

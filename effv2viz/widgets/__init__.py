@@ -6,6 +6,7 @@ from effv2viz.widgets.compare_gates import CompareGates, compare_gates
 from effv2viz.widgets.explorer import GateExplorer, explore
 from effv2viz.widgets.network_strip import NetworkStrip, network_strip
 from effv2viz.widgets.se_stepper import SEStepper, se_stepper
+from effv2viz.widgets.training_playback import TrainingPlayback, training_playback
 from effv2viz.widgets.what_if import WhatIf, what_if
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "GateExplorer",
     "NetworkStrip",
     "SEStepper",
+    "TrainingPlayback",
     "WhatIf",
     "attribution_explorer",
     "class_gates",
@@ -22,5 +24,6 @@ __all__ = [
     "explore",
     "network_strip",
     "se_stepper",
+    "training_playback",
     "what_if",
 ]

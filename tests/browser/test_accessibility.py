@@ -13,6 +13,8 @@ VIOLATIONS = """(where) => axe.run(where).then((result) => result.violations
     .filter((one) => ['serious', 'critical'].includes(one.impact))
     .map((one) => `${one.id}: ${one.nodes.map((node) => node.html).slice(0, 3).join(' ')}`))"""
 
+SAME = ("explorer-strip", "attribution-explorer-pixels")  # another state of a widget that is there already
+
 
 @pytest.fixture(scope="module")
 def axe():
@@ -23,8 +25,8 @@ def axe():
 
 
 def test_widgets_in_a_notebook(page_of, axe):
-    cells = [f"import effv2viz as ev\n{code}\nw" for name, code in WIDGETS.items() if name != "explorer-strip"]
-    page = page_of(cells, "accessible.ipynb", height=4200).page
+    cells = [f"import effv2viz as ev\n{code}\nw" for name, code in WIDGETS.items() if name not in SAME]
+    page = page_of(cells, "accessible.ipynb", height=6000).page
     page.wait_for_timeout(1000)
     page.evaluate(axe)
     assert page.locator(".effv2viz").count() == len(cells)

@@ -10,6 +10,9 @@ WIDGETS = {
     "se-stepper": "w = ev.se_stepper()\nw.image, w.site, w.channel, w.step = 6, 'stage4.0', 17, 4",
     "class-gates": "w = ev.class_gates()\nw.site = 'stage6.1'\nw.group = 'bag'",
     "compare-gates": "w = ev.compare_gates()\nw.second, w.site = '6: sneaker', 'stage6.0'",
+    "attribution-explorer": "w = ev.attribution_explorer()\nw.image, w.site = 6, 'stage6.1'\nw = w.run().wait()",
+    "attribution-explorer-pixels": "w = ev.attribution_explorer()\nw.explains = 'pixels'\nw = w.run().wait()",
+    "training-playback": "w = ev.training_playback(beside='cue_none')\nw.record, w.order = 8, 'change so far'",
 }
 THEME = "(name) => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
 

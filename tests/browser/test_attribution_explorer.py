@@ -1,0 +1,58 @@
+"""The attribution explorer in a real notebook: run, read, and cancel, also while a cell runs."""
+
+from playwright.sync_api import expect
+
+from tests.browser.reading import ask
+
+SLOW = """import effv2viz as ev, time
+model = ev.create_model("efficientnetv2_nano", weights="fashion")
+own = model.forward
+model.forward = lambda x: (time.sleep(0.02), own(x))[1]
+w = ev.attribution_explorer(model)
+w"""
+
+
+def test_run_and_read(page_of):
+    seen = page_of(["import effv2viz as ev\nw = ev.attribution_explorer()\nw"], "attribution.ipynb")
+    page = seen.page
+    root = page.locator(".effv2viz-attribution-explorer")
+    root.scroll_into_view_if_needed()
+    expect(root.get_by_text("cost: 1F + 1B")).to_be_visible()
+    root.get_by_role("button", name="run").click()
+    expect(root.locator(".effv2viz-checks")).to_contain_text("rank agreement")
+    site, channel = ask(page, "(w.site, w.channel)")
+    value = ask(page, "w.table()[0]['attribution']")
+    assert ask(page, "w.order") == "attribution"
+    assert f"{value:+.3f}" in ask(page, "w.message")
+    root.get_by_label("explain", exact=True).select_option("pixels")
+    expect(root.get_by_label("method", exact=True)).to_have_value("Integrated gradients")
+    expect(root.get_by_label("effect", exact=True)).to_be_disabled()
+    root.get_by_role("button", name="run").click()
+    expect(root.locator(".effv2viz-checks")).to_contain_text("deletion, a random map")
+    assert ask(page, "(w.method, w.site, w.channel)") == ["integrated_gradients", site, channel]
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_cancel_while_a_cell_runs_and_while_none_does(page_of):
+    seen = page_of([SLOW], "cancelled.ipynb")
+    page = seen.page
+    root = page.locator(".effv2viz-attribution-explorer")
+    root.scroll_into_view_if_needed()
+    root.get_by_label("explain", exact=True).select_option("pixels")
+    root.get_by_label("method", exact=True).select_option("Shapley values of regions")
+    run, cancel = (root.get_by_role("button", name=name) for name in ("run", "cancel"))
+    run.click()
+    expect(cancel).to_be_enabled()
+    cancel.click()
+    expect(root.get_by_text("nothing has changed")).to_be_visible(timeout=20_000)
+    expect(run).to_be_enabled()
+
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:insert-cell-below')")
+    page.keyboard.press("Enter")
+    page.keyboard.insert_text("w.run().wait()\nprint('over', w.result)")
+    page.keyboard.press("Shift+Enter")
+    expect(cancel).to_be_enabled(timeout=20_000)
+    cancel.click()
+    expect(page.get_by_text("over None")).to_be_visible(timeout=30_000)
+    assert ask(page, "w.running") is False
+    assert (seen.outside, seen.errors) == ([], [])
