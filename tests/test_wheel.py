@@ -13,6 +13,7 @@ from pathlib import Path
 import effv2viz as ev
 from effv2viz.lab import lesson_folder
 from effv2viz.training.playback import load_playback
+from effv2viz.training.results import Results
 assert {environment!r} in ev.__file__, ev.__file__
 model = ev.create_model("efficientnetv2_nano", weights="fashion")
 assert len(ev.fashion_sample("test")) == 2000 and len(ev.fashion_sample("train")) == 4000
@@ -20,6 +21,7 @@ images = ev.load_images(list(ev.photo_paths().values()), model)
 assert ev.trace(model, images).logits.shape == (5, 10)
 assert ev.shipped_gates(model).count == 60000
 assert len(load_playback("cue").steps) > 10
+assert Results().accuracies(part="cue", attention="se")
 lessons = lesson_folder(None)
 assert lessons == Path("effv2viz-lessons") and (lessons / "00-start-here.ipynb").exists()
 assert "BEGIN SOLUTION" not in (lessons / "03-scale.ipynb").read_text() and (lessons / "glossary.md").exists()

@@ -112,4 +112,4 @@ def test_the_studys_runs_differ_in_what_they_compare():
 def test_the_command_knows_its_parts(tmp_path):
     done = CliRunner().invoke(app, ["train", "ablation", "--out", str(tmp_path), "--part", "ratios"])
     assert done.exit_code == 1
-    assert "unknown part 'ratios'; did you mean 'ratio'?" in done.stderr
+    assert "unknown part 'ratios'; did you mean 'ratio'" in done.stderr

@@ -56,8 +56,8 @@ PAIRED_INTERVAL = Exercise(
         ),
         Misconception(
             lambda a, b, t: _around((a - b).mean(), t * (a.var() / len(a) + b.var() / len(b)).sqrt()),
-            "You added the variances of a and b, as if their seeds had nothing to do with each other. They are pairs: take "
-            "the differences first, then their standard deviation.",
+            "You added the variances of a and b, as if their seeds had nothing to do with each other. They are pairs: "
+            "take the differences first, then their standard deviation.",
         ),
         Misconception(
             lambda a, b, t: _around((a - b).mean(), t * (a - b).std()),
@@ -127,6 +127,6 @@ FOLLOW_RATE = Exercise(
     hints=(
         "Which pairs can show something? Those whose two labels are different.",
         "Make a mask with labels != twin_labels, and look only at its pictures.",
-        "(answers == twin_labels)[labels != twin_labels] is True where an answer follows. Make it float, take the mean.",
+        "(answers == twin_labels)[labels != twin_labels] is True where an answer follows. Take its mean as float.",
     ),
 )
