@@ -1,5 +1,6 @@
 """The recipe behind the bundled weights, on a few pictures: it resumes exactly, its files say what it did."""
 
+import shutil
 import struct
 from dataclasses import replace
 
@@ -63,3 +64,22 @@ def test_training_and_lessons_prepare_pictures_alike():
     model = create_model("efficientnetv2_nano", weights="fashion")
     pictures = np.random.default_rng(1).integers(0, 256, (4, 28, 28), dtype=np.uint8)
     torch.testing.assert_close(prepare(torch.from_numpy(pictures)), load_images(list(pictures), model))
+
+
+def test_labels_outside_the_classes_and_broken_files_are_refused(root, tmp_path):
+    shutil.copytree(root, tmp_path / "data")
+    labels = tmp_path / "data" / "train-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-1] + bytes([12]))
+    with pytest.raises(ValueError, match="training labels go from 0 to 12: use 0 to 9"):
+        train_fashion(tmp_path / "run", root=tmp_path / "data", recipe=RECIPE, device="cpu", report=quiet)
+    labels.write_bytes(labels.read_bytes()[:-5])
+    with pytest.raises(ValueError, match="is cut off"):
+        train_fashion(tmp_path / "run", root=tmp_path / "data", recipe=RECIPE, device="cpu", report=quiet)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_part_of_the_pictures_is_the_first_of_each_class(root, tmp_path):
+    recipe = replace(RECIPE, epochs=1, per_class=2, attention="none")
+    train_fashion(tmp_path, root=root, recipe=recipe, device="cpu", report=quiet, progress=False)
+    assert (tmp_path / "efficientnetv2_nano.fashion_none.safetensors").exists()
+    assert (tmp_path / "log.csv").read_text().splitlines()[-1].startswith("1,")  # one batch of 16 from 20 pictures
