@@ -36,6 +36,8 @@ EXPLAINS = ("gates", "pixels")
 FIRST = {"gates": "first_order", "pixels": "integrated_gradients"}
 ATTRIBUTION, EXACT = "attribution", "exact ablation"
 STRONGEST = 99.5  # the percentile of a pixel map that its colours reach
+_CHECKS = ("check", "value", "meaning")
+_STRONGEST = ("site", "channel", "gate", "baseline", "attribution", "exact")
 SHOWN = 100  # pixels in the table
 BETWEEN = 0.1  # seconds between two messages of progress
 
@@ -152,6 +154,11 @@ class AttributionExplorer(SiteView):
         found = self._answers.get(self.question())
         return [] if found is None else found[1]
 
+    def strongest(self, count: int = 8) -> list[dict[str, Any]]:
+        """The gates of all sites with the largest contributions: value, exact ablation and attribution side by side."""
+        result = self.result
+        return result.top(count) if isinstance(result, GateAttribution) and len(result) else []
+
     def cost(self) -> str:
         """What a run of what is chosen costs."""
         key = (self.explains, self.method)
@@ -218,13 +225,14 @@ class AttributionExplorer(SiteView):
         self._stop = ipywidgets.Button(description="cancel", disabled=True, layout={"width": "6em"})
         self._bar = ipywidgets.IntProgress(layout={"width": "14em", "visibility": "hidden"})
         self._cost = ipywidgets.HTML()
-        self._checks = ipywidgets.HTML()
+        self._checks, self._strongest = ipywidgets.HTML(), ipywidgets.HTML()
         self._run.on_click(lambda _: self._guarded(self._pressed))
         self._stop.on_click(lambda _: self.cancel())
         wrapped = {"flex_flow": "row wrap"}
         controls = ipywidgets.HBox(list(self._menus.values()), layout=wrapped)
         buttons = ipywidgets.HBox([self._run, self._stop, self._bar, self._cost], layout=wrapped)
-        self.widget = ipywidgets.VBox([controls, buttons, self._checks, self._front])
+        tables = ipywidgets.HBox([self._checks, self._strongest], layout=wrapped)
+        self.widget = ipywidgets.VBox([controls, buttons, tables, self._front])
         self.widget.add_class("effv2viz-attribution-explorer")
 
     @traitlets.validate("image")
@@ -283,7 +291,8 @@ class AttributionExplorer(SiteView):
             pictures.append(Picture(f"{self._title()}", caption, coloured))
         self._message = self._sentence()
         self._cost.value = f"<span>{html.escape(self._outcome or self._before())}</span>"
-        self._checks.value = _as_html(self.checks())
+        self._checks.value = _as_html("How far to believe it", _CHECKS, self.checks())
+        self._strongest.value = _as_html("The strongest gates of all sites", _STRONGEST, self.strongest())
         self._tell(**pack_pictures(pictures), warning=experiment.warning(self.image))
 
     def _put_back(self) -> None:
@@ -429,12 +438,15 @@ def _menu(name: str, options: Sequence[Any]) -> ipywidgets.Dropdown:
     )
 
 
-def _as_html(rows: Sequence[Mapping[str, str]]) -> str:
+def _as_html(caption: str, heads: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table of some columns; empty without rows."""
     if not rows:
         return ""
-    cells = "".join(
-        f"<tr><th scope='row'>{html.escape(row['check'])}</th><td>{html.escape(row['value'])}</td>"
-        f"<td>{html.escape(row['meaning'])}</td></tr>"
-        for row in rows
-    )
-    return f"<table class='effv2viz-checks'><caption>How far to believe it</caption>{cells}</table>"
+
+    def said(value: Any) -> str:
+        text = f"{value:+.3f}" if isinstance(value, float) else "" if value is None else str(value)
+        return html.escape(text)
+
+    head = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{said(row.get(name))}</td>' for name in heads)}</tr>" for row in rows)
+    return f"<table class='effv2viz-table'><caption>{html.escape(caption)}</caption><tr>{head}</tr>{body}</table>"

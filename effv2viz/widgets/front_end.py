@@ -87,3 +87,13 @@ class StepperFrontEnd(FrontEnd):
     site = traitlets.Unicode().tag(sync=True)
     channel = traitlets.Int().tag(sync=True)
     step = traitlets.Int(help="The last panel that is shown, from 0 to 4.").tag(sync=True)
+
+
+class SliderFrontEnd(FrontEnd):
+    """A whole number from 0 to ``max``, to be slid."""
+
+    _esm = STATIC / "slider.js"
+
+    value = traitlets.Int().tag(sync=True)
+    max = traitlets.Int(1).tag(sync=True)
+    text = traitlets.Unicode(help="What the number means.").tag(sync=True)

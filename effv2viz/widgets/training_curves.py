@@ -27,21 +27,22 @@ def curves_svg(steps: np.ndarray, curves: Mapping[str, np.ndarray], *, at: int, 
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
 
+    ends = [float(values[-1]) for values in curves.values()]
     lines = []
     for number, (name, values) in enumerate(curves.items()):
         points = " ".join(f"{x(s):.1f},{y(v):.1f}" for s, v in zip(steps, values, strict=True) if np.isfinite(v))
         dash = " stroke-dasharray='5 4'" if number else ""
         lines.append(f"<polyline points='{points}' fill='none' stroke='currentColor' stroke-width='1.6'{dash}/>")
-        end = y(float(values[-1]))
-        beside = f"x='{WIDTH - 10}' y='{end + (14 if number else -5):.1f}' text-anchor='end'"
+        lower = ends[number] < max(ends) or (number > 0 and ends[number] == ends[0])
+        beside = f"x='{WIDTH - 10}' y='{y(ends[number]) + (14 if lower else -5):.1f}' text-anchor='end'"
         lines.append(f"<text {beside}>{html.escape(name)}</text>")
     marked = ", ".join(f"{name} {values[at]:.3g}" for name, values in curves.items())
-    label = html.escape(f"{unit} at step {steps[at]}: {marked}", quote=True)
+    label = html.escape(f"{unit} at step {steps[at]:.0f}: {marked}", quote=True)
     axes = (
         f"<line x1='{LEFT}' y1='{y(0):.1f}' x2='{WIDTH - 8}' y2='{y(0):.1f}' stroke='currentColor' opacity='.4'/>"
         f"<text x='{LEFT - 5}' y='{y(0):.1f}' text-anchor='end'>0</text>"
         f"<text x='{LEFT - 5}' y='{y(top / 1.05) + 4:.1f}' text-anchor='end'>{top / 1.05:.2g}</text>"
-        f"<text x='{WIDTH - 8}' y='{HEIGHT - 6}' text-anchor='end'>step {steps[-1]}</text>"
+        f"<text x='{WIDTH - 8}' y='{HEIGHT - 6}' text-anchor='end'>step {steps[-1]:.0f}</text>"
         f"<text x='{LEFT}' y='{HEIGHT - 6}'>{html.escape(unit)}</text>"
         f"<line x1='{x(steps[at]):.1f}' y1='{TOP}' x2='{x(steps[at]):.1f}' y2='{y(0):.1f}' "
         "stroke='#d55e00' stroke-width='2'/>"

@@ -15,6 +15,7 @@ from torch import Tensor
 from effv2viz.figures.training import training_figure
 from effv2viz.training.playback import Playback, load_playback
 from effv2viz.widgets.experiment import as_array
+from effv2viz.widgets.front_end import SliderFrontEnd
 from effv2viz.widgets.packing import GATE, REFERENCE, Column, Picture, pack_pictures
 from effv2viz.widgets.site_view import Row, SiteView
 from effv2viz.widgets.training_curves import curves_svg
@@ -98,17 +99,12 @@ class TrainingPlayback(SiteView):
     # How it is made.
 
     def _build(self) -> None:
-        style = {"description_width": "4em"}
-        last = len(self._run.steps) - 1
-        self._slider = ipywidgets.IntSlider(
-            max=last, description="record", readout=False, style=style, layout={"width": "34em"}
-        )
+        self._slider = SliderFrontEnd(title="time", max=len(self._run.steps) - 1)
         pictures = [(f"{i}: {self._class(k)}", i) for i, k in enumerate(self._run.labels.tolist())]
-        self._picture = ipywidgets.Dropdown(options=pictures, description="picture", style=style)
-        self._said = ipywidgets.HTML()
+        self._picture = ipywidgets.Dropdown(options=pictures, description="picture", style={"description_width": "4em"})
         self._drawn = {kind: ipywidgets.HTML() for kind in ("accuracy", "loss")}
         wrapped = {"flex_flow": "row wrap"}
-        controls = ipywidgets.HBox([self._slider, self._said, self._picture], layout=wrapped)
+        controls = ipywidgets.HBox([self._slider, self._picture], layout=wrapped)
         curves = ipywidgets.HBox(list(self._drawn.values()), layout=wrapped)
         self.widget = ipywidgets.VBox([controls, curves, self._front])
         self.widget.add_class("effv2viz-training-playback")
@@ -122,7 +118,7 @@ class TrainingPlayback(SiteView):
             f"Step {self.step}: accuracy {run.accuracy[self.record]:.3f}, loss {run.loss[self.record]:.3f}. Channel "
             f"{self.channel} of {self.site}: gate {gate:.3f}, at step {int(run.steps[0])} it was {first:.3f}."
         )
-        self._said.value = f"<span>step {self.step}</span>"
+        self._slider.text = f"step {self.step}"
         for kind, drawn in self._drawn.items():
             drawn.value = curves_svg(as_array(run.steps), self._curves(kind), at=self.record, unit=kind)
         shown = as_array(run.images[self.image]).astype(np.float64) / 255

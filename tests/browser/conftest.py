@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,11 +58,10 @@ def end_group(server: subprocess.Popen) -> None:
     os.killpg(server.pid, signal.SIGKILL)
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine: install one, or set CHROMIUM to its path")
-    root, token = tmp_path_factory.mktemp("lab"), secrets.token_hex(16)
+@contextmanager
+def running_lab(root: Path) -> Iterator[Lab]:
+    """JupyterLab with all its folders under ``root``, until the block ends."""
+    token = secrets.token_hex(16)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -97,6 +98,14 @@ def lab(tmp_path_factory):
             yield Lab(address, token, lessons)
         finally:
             end_group(server)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium on this machine: install one, or set CHROMIUM to its path")
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="session")
