@@ -1,0 +1,34 @@
+"""Every lesson, as it opens, fits the page: at 1280 pixels, and at 1280 pixels with a zoom of 125 %."""
+
+from pathlib import Path
+
+import pytest
+
+LESSONS = sorted(path.name for path in Path(__file__).parents[2].joinpath("notebooks").glob("*.ipynb"))
+TOO_WIDE = """async (withCode) => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    const wide = [];
+    for (let i = 0; i < notebook.widgets.length; i++) {
+        await notebook.scrollToItem(i);
+        await new Promise((resolve) => setTimeout(resolve, 40));
+        const node = notebook.widgets[i].node;
+        const area = node.querySelector('.jp-OutputArea')?.clientWidth ?? Infinity;
+        const parts = [...node.querySelectorAll('.jp-OutputArea-output img, .jp-RenderedMarkdown img')];
+        if (parts.some((part) => part.clientWidth > area)) wide.push(`cell ${i}: picture`);
+        const text = [...node.querySelectorAll('.jp-RenderedText pre, .jp-RenderedMarkdown')];
+        if (text.some((part) => part.scrollWidth > part.clientWidth + 1)) wide.push(`cell ${i}: text`);
+        const code = node.querySelector('.cm-scroller');
+        if (withCode && code && code.scrollWidth > code.clientWidth + 1) wide.push(`cell ${i}: code`);
+    }
+    return wide;
+}"""
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_nothing_is_cut_off(visit, lesson):
+    page = visit(lesson, width=1280).page
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    assert page.evaluate(TOO_WIDE, True) == []
+    page.set_viewport_size({"width": 1024, "height": 800})
+    page.wait_for_timeout(300)
+    assert page.evaluate(TOO_WIDE, False) == []
