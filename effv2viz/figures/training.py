@@ -46,7 +46,7 @@ def training_figure(
         if len(runs) > 1:
             axes.legend(fontsize=8, frameon=False)
     below = figure.add_subplot(grid[1, :])
-    names = (f"gate at step {steps[at]}", f"at step {steps[0]}")
+    names = (f"gate at step {steps[at]:.0f}", f"at step {steps[0]:.0f}")
     draw_two_gates(below, gates, first, order=order, channel=channel, names=names)
     below.set_xlabel(f"channels of {site}")
     return figure

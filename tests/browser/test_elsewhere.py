@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import end_group
 from tests.browser.reading import INK
 
-FONTS = "font-awesome"  # what Voila itself asks of a content delivery network, and does without
+FONTS = "fortawesome"  # what Voila itself asks of a content delivery network, and does without
 
 
 @pytest.fixture
@@ -110,6 +110,7 @@ def test_notebook_7(serve, page):
     page.goto(f"{address}/notebooks/explorer.ipynb?token={token}")
     ready = "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
     page.wait_for_function(ready, timeout=60_000)
+    page.wrong.clear()  # what Notebook says of its own settings while it starts
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
     explore(page)
     assert page.outside == []
