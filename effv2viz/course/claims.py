@@ -27,7 +27,7 @@ from effv2viz.probing import Mean, ablate_gates, find_se, intervene, trace
 from effv2viz.probing.sites import Site
 from effv2viz.suggestions import unknown_name
 
-_LARGEST_SIDE = 64  # pixels: enough for every variant, and a probe of V2-S takes seconds
+_LARGEST_SIDE = 48  # pixels: enough for every variant, and a probe of V2-S takes seconds
 
 
 class Verdict(str, Enum):
@@ -97,7 +97,7 @@ class Claim:
 
 
 def _pictures(model: EfficientNetV2) -> Tensor:
-    """One picture of each class of the sample, as this network takes them, at most 64 pixels a side."""
+    """One picture of each class of the sample, as this network takes them, at most 48 pixels a side."""
     images = load_images(list(fashion_sample("test").balanced(1).images), model)
     side = min(_LARGEST_SIDE, images.shape[-1])
     return F.interpolate(images, (side, side), mode="area").to(next(model.parameters()))
