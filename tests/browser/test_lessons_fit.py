@@ -32,3 +32,8 @@ def test_nothing_is_cut_off(visit, lesson):
     page.set_viewport_size({"width": 1024, "height": 800})
     page.wait_for_timeout(300)
     assert page.evaluate(TOO_WIDE, False) == []
+
+
+def test_a_line_that_is_too_long_would_be_seen(page_of):
+    page = page_of([f"text = '{'long ' * 50}'", "1"], "wide.ipynb", width=1280).page
+    assert page.evaluate(TOO_WIDE, True) == ["cell 0: code"]

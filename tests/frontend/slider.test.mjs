@@ -1,6 +1,10 @@
+// The pure part of the slider.
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { moveBy } from "../../effv2viz/widgets/static/slider.js";
+import { readFile } from "node:fs/promises";
+import test from "node:test";
+
+const source = await readFile(new URL("../../effv2viz/widgets/static/slider.js", import.meta.url), "utf8");
+const { moveBy } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 test("keys move a slider within its ends, other keys do nothing", () => {
   assert.equal(moveBy("ArrowRight", 3, 22), 4);
