@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from effv2viz.probing import GateStatistics, One, find_se, intervene, trace
+from effv2viz.probing import GateStatistics, find_se, intervene, trace
 from effv2viz.probing.interventions import Intervention
 from effv2viz.probing.sites import Site
 
@@ -26,6 +26,9 @@ class Given(Intervention):
     def new_gate(self, gate: Tensor, site: Site, chosen: Tensor) -> Tensor:
         """See ``Intervention``."""
         return self.gates[site.name].to(gate)[:, chosen]
+
+
+BATCH = 250  # pictures in a forward, for the sake of memory
 
 
 @torch.no_grad()
@@ -52,7 +55,7 @@ def gate_tests(
         twins: inputs and labels of the pictures' twins, if they have any.
     """
     sites = [site.name for site in find_se(model)]
-    own = {name: site.gate for name, site in trace(model, inputs).items()}
+    own = {name: site.gate for name, site in trace(model, inputs, batch_size=BATCH).items()}
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     mean = {name: statistics[name].mean.expand(len(labels), -1) for name in sites}
     class_mean = {}
@@ -60,17 +63,22 @@ def gate_tests(
         by_class = statistics[name].by_class
         assert by_class is not None
         class_mean[name] = by_class.mean[labels]
-    rules: dict[str, Intervention] = {
-        "own": Given(own),
-        "one": One(),
-        "mean": Given(mean),
-        "class mean": Given(class_mean),
-        "another picture's": Given({name: gate[order] for name, gate in own.items()}),
+    one = {name: torch.ones_like(gate) for name, gate in own.items()}
+    rules = {
+        "own": own,
+        "one": one,
+        "mean": mean,
+        "class mean": class_mean,
+        "another picture's": {name: gate[order] for name, gate in own.items()},
     }
 
-    def answers(rule: Intervention, chosen: list[str]) -> Tensor:
-        with intervene(model, dict.fromkeys(chosen, rule)):
-            return model(inputs).argmax(1)
+    def answers(gates: dict[str, Tensor], chosen: list[str]) -> Tensor:
+        found = []
+        for piece in torch.arange(len(labels)).split(BATCH):
+            rule = Given({name: gates[name][piece] for name in chosen})
+            with intervene(model, dict.fromkeys(chosen, rule)):
+                found.append(model(inputs[piece]).argmax(1))
+        return torch.cat(found)
 
     def row(gates: str, site: str, measure: str, right: Tensor) -> dict[str, str]:
         value = f"{float(right.double().mean()):.4f}"
@@ -84,7 +92,7 @@ def gate_tests(
     if twins is not None:
         twin_inputs, twin_labels = twins
         differ = labels != twin_labels
-        swap = Given({name: site.gate for name, site in trace(model, twin_inputs).items()})
+        swap = {name: site.gate for name, site in trace(model, twin_inputs, batch_size=BATCH).items()}
         for place, chosen in {"all": sites, **{site: [site] for site in sites}}.items():
             swapped = answers(swap, chosen)[differ]
             yield row("twin's", place, "follows", swapped == twin_labels[differ])
