@@ -27,14 +27,11 @@ from tests.browser.conftest import CHROMIUM, READY, SWITCHES, running_lab
 FRAME, FIRST_PAINT, BEYOND_ECHO = 16.0, 150.0, 30.0
 GATES, SITES, WIDTH = 1536, 40, 3072
 
-FIRST_DRAWN = """() => {
-    const whenReady = () => new MutationObserver((_, observer) => {
-        const root = document.querySelector('.effv2viz-gates');
-        if (root && !window.begun) window.begun = performance.now();
-        if (root?.dataset.milliseconds && !window.drawn) { window.drawn = performance.now(); observer.disconnect(); }
-    }).observe(document.documentElement, {childList: true, subtree: true, attributes: true});
-    whenReady();
-}"""
+FIRST_DRAWN = """() => new MutationObserver((_, observer) => {
+    const root = document.querySelector('.effv2viz-gates');
+    if (root && !window.begun) window.begun = performance.now();
+    if (root?.dataset.milliseconds) { window.drawn = performance.now(); observer.disconnect(); }
+}).observe(document, {childList: true, subtree: true, attributes: true})"""
 RESPONSE = """async (what) => {
     const root = document.querySelector('.effv2viz-gates'), chart = root.querySelector('.ev-chart');
     const box = chart.getBoundingClientRect();
