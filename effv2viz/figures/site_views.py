@@ -92,7 +92,7 @@ def class_gates_figure(
     left.set_yticks(range(len(classes)), classes, fontsize=max(4, min(9, 180 // len(classes))))
     left.set_xlabel(f"{means.shape[1]} channels of {site}, {sorted_by}")
     figure.colorbar(image, ax=left, label="mean gate of the class")
-    _draw_by_site(right, separability, site, "separability (share of variance between classes)", most=1.0)
+    _draw_by_site(right, separability, site, "separability\n(share of variance between classes)", most=1.0)
     return figure
 
 
