@@ -75,9 +75,8 @@ class NetworkStrip(View):
         return [self._front]
 
     def __repr__(self) -> str:
-        return (
-            f"NetworkStrip({self._name}, {len(self._sites)} of {len(self.blocks)} blocks with SE, site {self.site!r})"
-        )
+        count = sum(block.kind != "Conv" for block in self.blocks)  # stem and head are no blocks
+        return f"NetworkStrip({self._name}, {len(self._sites)} of {count} blocks with SE, site {self.site!r})"
 
     def _show(self) -> None:
         self._put_back()
