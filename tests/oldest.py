@@ -1,8 +1,8 @@
 """Prints the oldest versions that pyproject.toml allows, as constraints for pip.
 
-    python tests/oldest.py > oldest.txt
-    python3.11 -m venv .venv-oldest && .venv-oldest/bin/pip install -c oldest.txt -e '.[test]'
-    .venv-oldest/bin/python -m pytest tests
+python tests/oldest.py > oldest.txt
+python3.11 -m venv .venv-oldest && .venv-oldest/bin/pip install -c oldest.txt -e '.[test]'
+.venv-oldest/bin/python -m pytest tests
 """
 
 import re
