@@ -288,7 +288,7 @@ class AttributionExplorer(SiteView):
             limit = symmetric_limit([values], STRONGEST)
             coloured = signed_colours(values, limit, pictures[0].pixels)
             caption = f"red for, blue against; full colour at {limit:.2g}"
-            pictures.append(Picture(f"{self._title()}", caption, coloured))
+            pictures.append(Picture(self._title(), caption, coloured))
         self._message = self._sentence()
         self._cost.value = f"<span>{html.escape(self._outcome or self._before())}</span>"
         self._checks.value = _as_html("How far to believe it", _CHECKS, self.checks())
@@ -358,9 +358,7 @@ class AttributionExplorer(SiteView):
         return find_method(self.method, self.explains).title  # type: ignore[arg-type]
 
     def _what(self) -> str:
-        if self.question().gate is not None:
-            return f"the gate of channel {self.channel} of {self.site}"
-        return f"the logit of {self._experiment.class_name(self.target)}"
+        return self.question().what(self._experiment)
 
     def _before(self) -> str:
         return "" if self.result is not None else f"cost: {self.cost()}"

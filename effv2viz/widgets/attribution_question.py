@@ -90,6 +90,13 @@ class Question:
             return attribute_pixels(experiment.model, picture, self.target, self.method, **options)
         return attribute_pixels(experiment.model, picture, self.target, self.method, baseline=baseline, **options)
 
+    def what(self, experiment: Experiment) -> str:
+        """What F is, the number that is explained."""
+        if self.gate is not None:
+            site, channel = self.gate
+            return f"the gate of channel {channel} of {site}"
+        return f"the logit of {experiment.class_name(self.target)}"
+
     def _gate_baseline(self, experiment: Experiment) -> Baseline:
         if self.baseline in ("one", "zero"):
             return float(self.baseline == "one")
@@ -129,10 +136,8 @@ def checks(experiment: Experiment, question: Question, answer: Answer) -> list[d
     def say(check: str, value: float | str, meaning: str) -> None:
         rows.append({"check": check, "value": value if isinstance(value, str) else f"{value:.3g}", "meaning": meaning})
 
-    of_gate = f"the gate of channel {question.gate[1]} of {question.gate[0]}" if question.gate is not None else ""
-    what = of_gate or f"the logit of {experiment.class_name(question.target)}"
     if answer.output is not None:
-        say("F", float(answer.output[0]), what)
+        say("F", float(answer.output[0]), question.what(experiment))
     if isinstance(answer, GateAttribution):
         say("sum", float(sum(answer.sums.values())[0]), "of all contributions")  # type: ignore[index]
         residual = None if answer.residual is None else max(float(r[0].abs()) for r in answer.residual.values())
