@@ -1,0 +1,239 @@
+"""The tables of the study, as lines of Markdown, from its CSV files."""
+
+from pathlib import Path
+
+from effv2viz.training.ablation import NEW_SEEDS, OTHER_ATTENTION
+from effv2viz.training.intervals import mean_interval, paired_interval, prediction_interval
+from effv2viz.training.results import Results
+
+ROOT = Path(__file__).parents[2]
+NAMES = {
+    "se": "SE",
+    "none": "none",
+    "static": "static gate",
+    "eca": "ECA",
+    "no_squeeze": "SE without squeeze",
+    "senet": "SE of the SE paper",
+}
+RESULTS = Results(ROOT / "data" / "study")
+
+
+def table(head, rows):
+    return [
+        "| " + " | ".join(head) + " |",
+        "|" + "---|" * len(head),
+        *("| " + " | ".join(row) + " |" for row in rows),
+        "",
+    ]
+
+
+def number(interval, sign=False):
+    form = "{:+.1f} [{:+.1f}, {:+.1f}]" if sign else "{:.1f} [{:.1f}, {:.1f}]"
+    return form.format(interval.mean, interval.low, interval.high)
+
+
+def cells(values):
+    """Number of seeds, and the mean with its interval."""
+    if not values:
+        return ["0", "not run"]
+    if len(values) == 1:
+        return ["1", f"{next(iter(values.values())):.1f}"]
+    return [str(len(values)), number(mean_interval(list(values.values())))]
+
+
+def against(values, other):
+    shared = set(values) & set(other)
+    return number(paired_interval(values, other), sign=True) if len(shared) > 1 else "too few seeds"
+
+
+def expected(values):
+    return number(prediction_interval(list(values.values()))).partition(" ")[2] if len(values) > 1 else ""
+
+
+def main_table(part, kinds):
+    none = RESULTS.accuracies(part=part, attention="none")
+    rows = []
+    for kind in kinds:
+        values = RESULTS.accuracies(part=part, attention=kind)
+        difference = "" if kind == "none" else against(values, none)
+        rows.append([NAMES[kind], *cells(values), difference, expected(values)])
+    head = ["attention", "seeds", "accuracy, %", "less none, by seed, points", "a new seed, 95 %"]
+    return table(head, rows)
+
+
+def difficulty_table(settings):
+    """Rows (difficulty, SE's columns, none's columns)."""
+    rows = []
+    for name, one, other in settings:
+        se, none = RESULTS.accuracies(**one), RESULTS.accuracies(**other)
+        rows.append([name, *cells(se), *cells(none), against(se, none)])
+    return table(["difficulty", "seeds", "SE, %", "seeds", "none, %", "SE less none, points"], rows)
+
+
+def setting_table(head, settings):
+    """Rows (name, columns of its runs), the first of them the one that the others are compared with."""
+    reference = RESULTS.accuracies(**settings[0][1])
+    rows = []
+    for i, (name, columns) in enumerate(settings):
+        values = RESULTS.accuracies(**columns)
+        rows.append([name, *cells(values), against(values, reference) if i else ""])
+    return table([head, "seeds", "accuracy, %", "less the first row, points"], rows)
+
+
+def gate_table(part):
+    own = RESULTS.gate_tests("own", part=part, attention="se")
+    rows = []
+    for name, gates in (
+        ("its own", "own"),
+        ("another picture's", "another picture's"),
+        ("the mean", "mean"),
+        ("the mean of its class", "class mean"),
+        ("one (SE switched off)", "one"),
+    ):
+        values = RESULTS.gate_tests(gates, part=part, attention="se")
+        rows.append([name, *cells(values), "" if gates == "own" else against(values, own)])
+    return table(["gates at test time", "seeds", "accuracy, %", "less own gates, points"], rows)
+
+
+def site_table(part, twins):
+    sites = list(dict.fromkeys(row["site"] for row in RESULTS.gates if row["run"].startswith(f"{part}-")))
+    own = RESULTS.gate_tests("own", part=part, attention="se")
+    rows = []
+    for site in sites:
+        row = [site]
+        for gates in ("mean", "one"):
+            row.append(against(RESULTS.gate_tests(gates, site, part=part, attention="se"), own))
+        if twins:
+            for measure in ("follows", "stays"):
+                row.append(cells(RESULTS.gate_tests("twin's", site, measure, part=part, attention="se"))[1])
+        rows.append(row)
+    head = ["site", "at its mean, points", "at one, points"]
+    return table(head + (["follow the twin, %", "stay, %"] if twins else []), rows)
+
+
+def new_seed_table():
+    rows = []
+    for kind, seed in NEW_SEEDS.items():
+        values = list(RESULTS.accuracies(part="cue", attention=kind).values())
+        new = RESULTS.accuracies(part="new_seeds", attention=kind).get(str(seed))
+        if new is None or len(values) < 2:
+            rows.append([NAMES[kind], str(seed), "", "", "not run"])
+            continue
+        interval = prediction_interval(values)
+        inside = "yes" if new in interval else "no"
+        rows.append([NAMES[kind], str(seed), f"[{interval.low:.1f}, {interval.high:.1f}]", f"{new:.1f}", inside])
+    return table(["attention", "new seed", "predicted from the seeds before, 95 %", "accuracy, %", "inside"], rows)
+
+
+def relative_table(cost):
+    """Cost of every relative on nano, with its accuracy where it was trained."""
+    rows = []
+    for kind in dict.fromkeys(row["attention"] for row in cost):
+        chosen = [
+            r for r in cost if r["attention"] == kind and r["model"] == "efficientnetv2_nano" and r["batch"] != "1"
+        ]
+        if not chosen:
+            continue
+        ms = {row["what"]: float(row["ms_per_image"]) for row in chosen}
+        part = "relatives" if kind in OTHER_ATTENTION else "fashion"
+        row = chosen[0]
+        rows.append(
+            [
+                f"`{kind}`",
+                f"{int(row['se_parameters']):,}",
+                f"{100 * int(row['se_macs']) / int(row['macs']):.2f} %",
+                f"{ms['forward']:.2f}",
+                f"{ms['step']:.2f}",
+                *cells(RESULTS.accuracies(part=part, attention=kind)),
+            ]
+        )
+    head = [
+        "attention",
+        "its parameters",
+        "of multiply-adds",
+        "ms, forward",
+        "ms, training step",
+        "seeds",
+        "accuracy, %",
+    ]
+    return table(head, rows)
+
+
+def cost_pairs(cost):
+    """{(network, mode): {attention: row}} of the networks that were timed on one picture."""
+    pairs = {}
+    for row in cost:
+        if row["batch"] == "1":
+            pairs.setdefault((row["model"], row["mode"]), {})[row["attention"]] = row
+    return pairs
+
+
+def cost_table(cost):
+    rows = []
+    for (model, mode), pair in cost_pairs(cost).items():
+        se, none = pair["se"], pair["none"]
+        with_se, without = float(se["ms_per_image"]), float(none["ms_per_image"])
+        rows.append(
+            [
+                model.removeprefix("efficientnetv2_"),
+                f"{se['size']}",
+                f"{100 * int(se['se_parameters']) / int(se['parameters']):.1f} %",
+                f"{100 * int(se['se_macs']) / int(se['macs']):.2f} %",
+                mode,
+                f"{without:.1f}",
+                f"{with_se:.1f}",
+                f"{100 * (with_se / without - 1):+.0f} %",
+            ]
+        )
+    head = [
+        "network",
+        "size",
+        "SE of parameters",
+        "SE of multiply-adds",
+        "mode",
+        "ms without",
+        "ms with SE",
+        "time for SE",
+    ]
+    return table(head, rows)
+
+
+def verdict(part, task):
+    """A sentence from the interval of the paired difference."""
+    se, none, static = (RESULTS.accuracies(part=part, attention=kind) for kind in ("se", "none", "static"))
+    sentences = []
+    for name, other in (("no SE", none), ("a static gate", static)):
+        if len(set(se) & set(other)) < 2:
+            sentences.append(f"- {task}, against {name}: too few seeds.")
+            continue
+        d = paired_interval(se, other)
+        word = "**yes**" if d.low > 0 else "**no, it harms**" if d.high < 0 else "**not shown**"
+        sentences.append(
+            f"- {task}, against {name}: {word}. The difference is {d.mean:+.1f} points, 95 % interval {d.low:+.1f} to"
+            f" {d.high:+.1f}, {d.count} seeds."
+        )
+    return sentences
+
+
+def cost_verdict(cost):
+    pairs = cost_pairs(cost).values()
+    shares = {
+        key: [100 * int(pair["se"][f"se_{key}"]) / int(pair["se"][key]) for pair in pairs]
+        for key in ("macs", "parameters")
+    }
+    times = {}
+    for pair in pairs:
+        with_se, without = (float(pair[kind]["ms_per_image"]) for kind in ("se", "none"))
+        times.setdefault(pair["se"]["model"], []).append(100 * (with_se / without - 1))
+    spans = [
+        f"{min(values):+.0f} to {max(values):+.0f} % for {model.removeprefix('efficientnetv2_')}"
+        for model, values in times.items()
+    ]
+    noise = -min(min(values) for values in times.values())
+    return [
+        f"- Multiply-adds: **yes**, {min(shares['macs']):.2f} to {max(shares['macs']):.2f} %.",
+        f"- Parameters: **no**, {min(shares['parameters']):.0f} to {max(shares['parameters']):.0f} %.",
+        f"- Time of a forward pass: {'; '.join(spans)}. SE cannot save time, so what stands below zero is noise: about"
+        f" {max(noise, 0):.0f} points here. More than its multiply-adds say, in small networks; not to be told from"
+        " nothing in large ones.",
+    ]
