@@ -9,6 +9,9 @@
  * @typedef {{key: string, label: string, low: number, high: number, signed: boolean}} Column
  * @typedef {[number, number]} Span positions from the first to before the second
  * @typedef {{row: string, channels: number[], value: number, done: boolean}} Edit
+ * @typedef {{row: string, channel: number, position: number, value: number}} Place what is under the pointer
+ * @typedef {{label: string, value: number, before?: number, logit?: number}} Share a row of the prediction
+ * @typedef {{title: string, caption: string, height: number, width: number, rgb: boolean, low: number, high: number}} Picture
  * @typedef {{get(name: string): any, set(name: string, value: any): void, save_changes(): void,
  *   on(event: string, act: () => void): void, off(event: string, act: () => void): void}} Model
  */
@@ -61,8 +64,9 @@ export function difference(gates, reference) {
  * @param {number} count @param {Float32Array | null} scores null: by number @returns {Int32Array} */
 export function ranking(count, scores) {
   const order = Int32Array.from({ length: count }, (_, i) => i);
-  const score = (i) => (Number.isNaN(scores[i]) ? -Infinity : scores[i]);
-  return scores ? order.sort((a, b) => score(b) - score(a) || a - b) : order;
+  if (!scores) return order;
+  const known = scores.map((score) => (Number.isNaN(score) ? -Infinity : score));
+  return order.sort((a, b) => (known[a] === known[b] ? a - b : known[b] - known[a]));
 }
 
 /** The span after zooming by a factor around a position, within 0 to count.
@@ -149,10 +153,13 @@ export function said(value) {
 
 // The view.
 
+/** @type {Record<string, number>} */
+const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
 const SPACE = { top: 10, right: 10, bottom: 26 };
 let views = 0;
 
-/** @param {string} tag @param {Record<string, string>} attributes @param {...(Node | string)} children */
+/** @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {Record<string, string>} attributes @param {...(Node | string)} children */
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -160,9 +167,21 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** @param {Record<string, string>} attributes */
-function canvas(attributes) {
-  return /** @type {HTMLCanvasElement} */ (element("canvas", attributes));
+/** What draws on a canvas. @param {HTMLCanvasElement} canvas */
+function penOf(canvas) {
+  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+}
+
+/** Puts options into a menu, which is hidden where there is nothing to choose.
+ * @param {HTMLSelectElement} select @param {string[][]} options pairs of value and text */
+function fill(select, options) {
+  select.replaceChildren(...options.map(([value, text]) => element("option", { value }, text)));
+  labelOf(select).hidden = options.length < 2;
+}
+
+/** The label that a control stands in. @param {HTMLElement} control */
+function labelOf(control) {
+  return /** @type {HTMLElement} */ (control.parentElement);
 }
 
 class GatesView {
@@ -175,38 +194,23 @@ class GatesView {
     /** @type {Span} */ this.span = [0, 1];
     /** @type {Map<string, Float32Array>} */ this.edited = new Map();
     /** @type {Map<string, Int32Array>} */ this.orders = new Map();
-    this.gesture = "";
+    /** @type {"" | "edit" | "brush"} */ this.gesture = "";
+    /** @type {Edit | null} */ this.unfinished = null;
+    this.matrix = new Matrix([], [], new DataView(new ArrayBuffer(0)));
+    this.frame = 0;
+    this.late = 0;
     this.stop = new AbortController();
     this.requests = new Requests((message) => this.tell({ request: message }), this.id);
-    this.build(el);
-    this.watch();
-    this.takeData();
-    this.drawPictures();
-    this.drawPrediction();
-    this.say();
-  }
 
-  get row() { return this.model.get("row"); }
-  get channel() { return this.model.get("channel"); }
-  get strip() { return this.model.get("mode") === "strip"; }
-  get editable() { return this.model.get("editable") && !this.strip; }
-
-  /** @param {Record<string, any>} changes */
-  tell(changes) {
-    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
-    this.model.save_changes();
-  }
-
-  // The page.
-
-  build(el) {
     this.root = element("div", { class: "effv2viz effv2viz-gates", role: "group", "aria-label": this.model.get("title") });
+    /** @param {string} name @param {string} noun @param {(value: string) => void} onchange */
     const choice = (name, noun, onchange) => {
-      const select = /** @type {HTMLSelectElement} */ (element("select", { "data-control": name }));
+      const select = element("select", { "data-control": name });
       select.addEventListener("change", () => onchange(select.value), { signal: this.stop.signal });
       this.bar.append(element("label", {}, element("span", {}, noun), select));
       return select;
     };
+    /** @param {string} name @param {string} text @param {string} label @param {() => void} act */
     const button = (name, text, label, act) => {
       const made = element("button", { type: "button", "data-control": name, "aria-label": label, title: label }, text);
       made.addEventListener("click", act, { signal: this.stop.signal });
@@ -221,9 +225,7 @@ class GatesView {
       element("option", { value: "bars" }, `one ${this.model.get("noun")}`),
       element("option", { value: "strip" }, `all ${this.model.get("nouns")}`),
     );
-    this.search = /** @type {HTMLInputElement} */ (
-      element("input", { type: "number", min: "0", step: "1", placeholder: "number", "data-control": "search" })
-    );
+    this.search = element("input", { type: "number", min: "0", step: "1", placeholder: "number", "data-control": "search" });
     this.search.addEventListener("input", () => this.find(), { signal: this.stop.signal });
     this.bar.append(
       element("label", {}, element("span", {}, "channel"), this.search),
@@ -237,8 +239,8 @@ class GatesView {
     );
     this.alert = element("div", { class: "ev-alert", role: "alert", hidden: "" });
     this.warning = element("div", { class: "ev-warning", role: "note", hidden: "" });
-    this.base = canvas({ "aria-hidden": "true" });
-    this.over = canvas({ "aria-hidden": "true" });
+    this.base = element("canvas", { "aria-hidden": "true" });
+    this.over = element("canvas", { "aria-hidden": "true" });
     this.tip = element("div", { class: "ev-tip", hidden: "" });
     this.chart = element(
       "div",
@@ -259,11 +261,12 @@ class GatesView {
       this.status, this.pictures,
     );
     el.append(this.root);
-  }
 
-  watch() {
-    const listen = (target, name, act, more = {}) =>
-      target.addEventListener(name, act, { signal: this.stop.signal, ...more });
+    this.sizes = new ResizeObserver(() => this.resized());
+    this.sight = new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) this.draw(); });
+    this.theme = new MutationObserver(() => {
+      for (const wait of [0, 150, 600]) setTimeout(() => this.draw(), wait); // a theme's colours come after its name
+    });
     /** @type {[string, () => void][]} */
     this.heard = [
       ["change:data", () => this.takeData()],
@@ -281,24 +284,40 @@ class GatesView {
       ["change:error", () => this.say()],
       ["change:warning", () => this.say()],
     ];
+    this.watch();
+    this.takeData();
+    this.drawPictures();
+    this.drawPrediction();
+    this.say();
+  }
+
+  get row() { return this.model.get("row"); }
+  get channel() { return this.model.get("channel"); }
+  get strip() { return this.model.get("mode") === "strip"; }
+  get editable() { return this.model.get("editable") && !this.strip; }
+
+  /** @param {Record<string, any>} changes */
+  tell(changes) {
+    for (const [name, value] of Object.entries(changes)) this.model.set(name, value);
+    this.model.save_changes();
+  }
+
+  watch() {
     for (const [event, act] of this.heard) this.model.on(event, act);
-    listen(this.chart, "pointermove", (event) => this.moved(event));
-    listen(this.chart, "pointerdown", (event) => this.pressed(event));
-    listen(this.chart, "pointerup", (event) => this.released(event));
-    listen(this.chart, "pointercancel", () => this.dropped());
-    listen(this.chart, "pointerleave", () => { if (!this.gesture) this.hoverAt(null); });
-    listen(this.chart, "keydown", (event) => this.key(event));
-    listen(this.chart, "keyup", (event) => { if (event.key === "ArrowUp" || event.key === "ArrowDown") this.finish(); });
-    listen(this.chart, "wheel", (event) => this.wheel(event), { passive: false });
-    this.sizes = new ResizeObserver(() => this.resized());
-    this.sizes.observe(this.chart);
-    this.sight = new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) this.draw(); });
-    this.sight.observe(this.chart);
-    this.theme = new MutationObserver(() => {
-      for (const wait of [0, 150, 600]) setTimeout(() => this.draw(), wait); // a theme's colours come after its name
-    });
+    const { chart } = this;
+    const { signal } = this.stop;
+    chart.addEventListener("pointermove", (event) => this.moved(event), { signal });
+    chart.addEventListener("pointerdown", (event) => this.pressed(event), { signal });
+    chart.addEventListener("pointerup", (event) => this.released(event), { signal });
+    chart.addEventListener("pointercancel", () => this.dropped(), { signal });
+    chart.addEventListener("pointerleave", () => { if (!this.gesture) this.hoverAt(null); }, { signal });
+    chart.addEventListener("keydown", (event) => this.key(event), { signal });
+    chart.addEventListener("keyup", (event) => { if (event.key === "ArrowUp" || event.key === "ArrowDown") this.finish(); }, { signal });
+    chart.addEventListener("wheel", (event) => this.wheel(event), { signal, passive: false });
+    this.sizes.observe(chart);
+    this.sight.observe(chart);
     this.theme.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "data-theme"] });
-    listen(matchMedia("(prefers-color-scheme: dark)"), "change", () => this.draw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(), { signal });
   }
 
   close() {
@@ -315,23 +334,21 @@ class GatesView {
   // The numbers.
 
   takeData() {
-    const [rows, columns, data] = ["rows", "columns", "data"].map((name) => this.model.get(name));
+    /** @type {Row[]} */ const rows = this.model.get("rows");
+    /** @type {Column[]} */ const columns = this.model.get("columns");
     try {
-      this.matrix = new Matrix(rows, columns, data);
+      this.matrix = new Matrix(rows, columns, this.model.get("data"));
     } catch {
       return; // rows and data come one after the other; the second makes them fit
     }
-    const fill = (select, options) => {
-      select.replaceChildren(...options.map(([value, text]) => element("option", { value }, text)));
-      select.parentElement.hidden = options.length < 2;
-    };
     fill(this.rowChoice, rows.map((row) => [row.name, row.label]));
-    fill(this.orderChoice, this.model.get("orders").map((order) => [order.key, order.label]));
+    /** @type {{key: string, label: string}[]} */ const orders = this.model.get("orders");
+    fill(this.orderChoice, orders.map(({ key, label }) => [key, label]));
     const shown = [["gate", "gate"]];
     if (columns.some((column) => column.key === "reference")) shown.push(["difference", "difference"]);
     const others = columns.filter((column) => column.key !== "gate" && column.key !== "reference");
     fill(this.colourChoice, [...shown, ...others.map((column) => [column.key, column.label])]);
-    this.modeChoice.parentElement.hidden = rows.length < 2;
+    labelOf(this.modeChoice).hidden = rows.length < 2;
     this.takeEdits();
     this.whole(false);
   }
@@ -359,6 +376,11 @@ class GatesView {
     if (key !== "difference") return this.matrix.get(key, name);
     const reference = this.matrix.get("reference", name);
     return reference && difference(this.gates(name), reference);
+  }
+
+  /** @param {string} key @returns {Column} */
+  column(key) {
+    return /** @type {Column} */ (this.matrix.columns.find((column) => column.key === key));
   }
 
   /** The channels of a row from left to right. They keep their places while a gate is dragged. @param {string} name */
@@ -426,19 +448,21 @@ class GatesView {
   }
 
   closer() {
-    const places = this.model.get("selection").map((channel) => this.order(this.row).indexOf(channel));
+    /** @type {number[]} */ const selection = this.model.get("selection");
+    const places = selection.map((channel) => this.order(this.row).indexOf(channel));
     if (places.length < 2 || this.strip) return this.zoom(0.5);
     this.span = zoomed([Math.min(...places), Math.max(...places) + 1], 1, Math.min(...places), this.count);
     this.draw();
   }
 
   whole(unselect = true) {
-    this.span = [0, this.matrix ? this.count : 1];
+    this.span = [0, this.count];
     if (unselect && this.model.get("selection").length) this.tell({ selection: [] });
     this.orders.clear();
     this.draw();
   }
 
+  /** @param {WheelEvent} event */
   wheel(event) {
     const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY);
     if (!event.ctrlKey && !sideways) return; // the page scrolls
@@ -452,7 +476,7 @@ class GatesView {
 
   // Mouse, touch and keyboard.
 
-  /** @param {PointerEvent} event @returns {{row: string, channel: number, position: number, value: number} | null} */
+  /** @param {PointerEvent} event @returns {Place | null} */
   under(event) {
     const box = this.chart.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left - this.left, event.clientY - box.top - SPACE.top];
@@ -468,6 +492,7 @@ class GatesView {
     return { row, channel, position, value: Math.max(0, Math.min(1, high - (y / this.height) * (high - low))) };
   }
 
+  /** @param {PointerEvent} event */
   moved(event) {
     const place = this.under(event);
     if (this.gesture === "edit" && place) return this.edit(this.channel, place.value, false);
@@ -478,6 +503,7 @@ class GatesView {
     this.hoverAt(place);
   }
 
+  /** @param {PointerEvent} event */
   pressed(event) {
     if (event.button !== 0) return;
     const place = this.under(event);
@@ -497,6 +523,7 @@ class GatesView {
     }
   }
 
+  /** @param {PointerEvent} event */
   released(event) {
     const place = this.under(event);
     const brush = this.brush;
@@ -518,18 +545,20 @@ class GatesView {
     this.drawOver();
   }
 
+  /** @param {Place | null} place */
   hoverAt(place) {
     this.hover = place;
     this.drawOver();
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
-    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity }[event.key];
+    const step = STEPS[event.key];
     const { rows } = this.matrix;
     if (step !== undefined) {
       const order = this.order(this.row);
       const next = Math.max(0, Math.min(order.length - 1, this.position + step));
-      const selection = this.model.get("selection");
+      /** @type {number[]} */ const selection = this.model.get("selection");
       const more = event.shiftKey ? [...new Set([...selection, this.channel, order[next]])] : selection;
       this.tell({ channel: order[next], selection: more });
     } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
@@ -552,9 +581,10 @@ class GatesView {
 
   // Dragged gates.
 
-  /** Sets a gate, and with it the others of the selection that it is in. */
+  /** Sets a gate, and with it the others of the selection that it is in.
+   * @param {number} channel @param {number} value @param {boolean} done */
   edit(channel, value, done) {
-    const selection = this.model.get("selection");
+    /** @type {number[]} */ const selection = this.model.get("selection");
     const channels = selection.includes(channel) ? selection : [channel];
     const gates = this.edited.get(this.row) ?? this.gates(this.row).slice();
     for (const one of channels) gates[one] = value;
@@ -562,7 +592,7 @@ class GatesView {
     this.unfinished = { row: this.row, channels, value, done };
     this.requests.ask(this.unfinished);
     clearTimeout(this.late);
-    this.late = setTimeout(() => this.say("The kernel has not answered yet: it is busy, or it was stopped."), 4000);
+    this.late = window.setTimeout(() => this.say("The kernel has not answered yet: it is busy, or it was stopped."), 4000);
     this.draw();
   }
 
@@ -597,7 +627,7 @@ class GatesView {
   }
 
   resized() {
-    const lines = this.matrix ? this.matrix.rows.length : 1;
+    const lines = this.matrix.rows.length;
     const tall = this.strip ? Math.max(60, Math.min(640, lines * Math.max(8, Math.min(22, 420 / lines)))) : 210;
     this.chart.style.height = `${tall + SPACE.top + SPACE.bottom}px`;
     this.draw();
@@ -607,15 +637,15 @@ class GatesView {
     if (this.frame || this.stop.signal.aborted) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
-      if (!this.matrix || !this.chart.clientWidth) return;
+      if (!this.matrix.rows.length || !this.chart.clientWidth) return;
       const started = performance.now();
       this.root.classList.toggle("ev-editable", Boolean(this.editable));
       this.rowChoice.value = this.row;
       this.orderChoice.value = this.model.get("order");
       this.modeChoice.value = this.model.get("mode");
       this.colourChoice.value = this.model.get("colour");
-      this.colourChoice.parentElement.hidden = !this.strip || this.colourChoice.options.length < 2;
-      this.orderChoice.parentElement.hidden = this.orderChoice.options.length < 2;
+      labelOf(this.colourChoice).hidden = !this.strip || this.colourChoice.options.length < 2;
+      labelOf(this.orderChoice).hidden = this.orderChoice.options.length < 2;
       this.search.max = String(this.gates(this.row).length - 1);
       const pen = this.pen(this.base);
       if (this.strip) this.drawStrip(pen);
@@ -637,22 +667,26 @@ class GatesView {
       canvas.width = Math.round(wide * dots);
       canvas.height = Math.round(tall * dots);
     }
-    const pen = canvas.getContext("2d");
+    const pen = penOf(canvas);
     pen.setTransform(dots, 0, 0, dots, 0, 0);
     pen.clearRect(0, 0, wide, tall);
     pen.font = "11px system-ui, sans-serif";
     return pen;
   }
 
+  /** @param {string} name of a colour of the style sheet */
   colour(name) { return getComputedStyle(this.root).getPropertyValue(`--ev-${name}`).trim() || "#888"; }
 
+  /** @param {number} position */
   x(position) { return this.left + ((position - this.span[0]) / (this.span[1] - this.span[0])) * this.width; }
 
+  /** @param {number} value */
   y(value) {
     const [low, high] = this.range;
     return SPACE.top + ((high - value) / (high - low)) * this.height;
   }
 
+  /** @param {CanvasRenderingContext2D} pen */
   drawBars(pen) {
     const [gates, order] = [this.gates(this.row), this.order(this.row)];
     const reference = this.matrix.get("reference", this.row);
@@ -709,11 +743,12 @@ class GatesView {
     this.legend(pen, reference);
   }
 
+  /** @param {CanvasRenderingContext2D} pen @param {Float32Array | null} reference */
   legend(pen, reference) {
     const y = this.chart.clientHeight - 8;
     const shown = Math.min(this.count, Math.round(this.span[1] - this.span[0]));
-    const named = (key) => this.matrix.columns.find((column) => column.key === key).label;
     let x = this.left;
+    /** @param {string} colour @param {string} text @param {number} size */
     const put = (colour, text, size) => {
       pen.fillStyle = colour;
       if (size) pen.fillRect(x, y - size / 2 - 4, 10, size);
@@ -721,20 +756,21 @@ class GatesView {
       pen.fillText(text, x + (size ? 14 : 0), y);
       x += pen.measureText(text).width + (size ? 30 : 16);
     };
-    put(this.colour("gate"), `${named("gate")} (0 closed, 1 open)`, 10);
-    if (reference) put(this.colour("ink"), named("reference"), 2);
+    put(this.colour("gate"), `${this.column("gate").label} (0 closed, 1 open)`, 10);
+    if (reference) put(this.colour("ink"), this.column("reference").label, 2);
     put(this.colour("ink"), `${shown} of ${this.count} channels`, 0);
   }
 
   /** What the strip is coloured by, on one scale for all rows. @param {string} key @returns {Column} */
   scale(key) {
     if (key === "gate") return { key, label: key, low: 0, high: 1, signed: false };
-    if (key !== "difference") return this.matrix.columns.find((column) => column.key === key);
+    if (key !== "difference") return this.column(key);
     let most = 0;
-    for (const row of this.matrix.rows) for (const one of this.values(key, row.name)) most = Math.max(most, Math.abs(one));
+    for (const row of this.matrix.rows) for (const one of this.values(key, row.name) ?? []) most = Math.max(most, Math.abs(one));
     return { key, label: key, low: -most || -1, high: most || 1, signed: true };
   }
 
+  /** @param {CanvasRenderingContext2D} pen */
   drawStrip(pen) {
     const { rows } = this.matrix;
     const key = [...this.colourChoice.options].some((o) => o.value === this.model.get("colour")) ? this.model.get("colour") : "gate";
@@ -744,7 +780,7 @@ class GatesView {
     const picture = new ImageData(wide, rows.length);
     const size = this.span[1] - this.span[0];
     rows.forEach((row, line) => {
-      const [values, order] = [this.values(key, row.name), this.order(row.name)];
+      const [values, order] = [this.values(key, row.name) ?? this.gates(row.name), this.order(row.name)];
       for (let i = 0; i < wide; i += 1) {
         const position = Math.floor(this.span[0] + ((i + 0.5) / wide) * size);
         if (position >= order.length) break;
@@ -756,8 +792,8 @@ class GatesView {
         picture.data[place + 3] = 255;
       }
     });
-    const hidden = canvas({ width: String(wide), height: String(rows.length) });
-    hidden.getContext("2d").putImageData(picture, 0, 0);
+    const hidden = element("canvas", { width: String(wide), height: String(rows.length) });
+    penOf(hidden).putImageData(picture, 0, 0);
     pen.imageSmoothingEnabled = false;
     pen.drawImage(hidden, this.left, SPACE.top, this.width, this.height);
     const tall = this.height / rows.length;
@@ -792,6 +828,7 @@ class GatesView {
     const step = this.width / (this.span[1] - this.span[0]);
     const lines = this.matrix.rows.length;
     const tall = this.strip ? this.height / lines : this.height;
+    /** @param {string} name */
     const topOf = (name) => SPACE.top + (this.strip ? this.matrix.rows.findIndex((row) => row.name === name) * tall : 0);
     pen.save();
     pen.beginPath();
@@ -809,6 +846,7 @@ class GatesView {
         if (selected.has(channel)) pen.fillRect(this.x(i), SPACE.top, Math.max(step, 1), this.height);
       });
     }
+    /** @param {string} name @param {number} position @param {string} colour */
     const mark = (name, position, colour) => {
       const [x, wide] = [this.x(position), Math.max(step, 2)];
       pen.fillStyle = pen.strokeStyle = colour;
@@ -832,9 +870,10 @@ class GatesView {
     this.sayState();
   }
 
+  /** @param {(name: string) => number} topOf */
   showTip(topOf) {
     this.tip.hidden = !this.hover || Boolean(this.gesture);
-    if (this.tip.hidden) return;
+    if (!this.hover || this.gesture) return;
     const { row, channel } = this.hover;
     const lines = [`${row}, channel ${channel}`, ...this.facts(row, channel)];
     this.tip.replaceChildren(...lines.map((line, i) => element(i ? "div" : "b", {}, line)));
@@ -849,7 +888,7 @@ class GatesView {
   facts(row, channel) {
     const facts = [];
     for (const column of this.matrix.columns) {
-      const value = this.values(column.key, row)[channel];
+      const value = (this.values(column.key, row) ?? [])[channel];
       facts.push(`${column.label} ${said(value)}`);
       if (column.key === "reference") facts.push(`difference ${said(this.gates(row)[channel] - value)}`);
     }
@@ -887,9 +926,11 @@ class GatesView {
 
   drawPrediction() {
     const { rows = [], caption = "", heads = ["class", "probability"], most = 1 } = this.model.get("prediction");
-    this.prediction.hidden = rows.length === 0;
+    /** @type {Share[]} */ const shares = rows;
+    this.prediction.hidden = shares.length === 0;
+    /** @param {number} share */
     const percent = (share) => (most === 1 ? `${(100 * share).toFixed(1)} %` : said(share));
-    const lines = rows.map(({ label, value, before, logit }) => {
+    const lines = shares.map(({ label, value, before, logit }) => {
       const fill = element("div", { class: "ev-fill", style: `width:${Math.max(0, Math.min(100, (100 * value) / most))}%` });
       const track = element("div", { class: "ev-track" }, fill);
       if (before !== undefined) track.append(element("div", { class: "ev-before", style: `left:${100 * before}%` }));
@@ -899,8 +940,8 @@ class GatesView {
       return element("tr", {}, ...cells);
     });
     const names = [...heads, ""];
-    if (rows.some((row) => row.before !== undefined)) names.push("change");
-    if (rows.some((row) => row.logit !== undefined)) names.push("logit");
+    if (shares.some((row) => row.before !== undefined)) names.push("change");
+    if (shares.some((row) => row.logit !== undefined)) names.push("logit");
     const head = element("thead", {}, element("tr", {}, ...names.map((text) => element(text ? "th" : "td", text ? { scope: "col" } : {}, text))));
     this.prediction.replaceChildren(element("table", {}, element("caption", {}, caption), head, element("tbody", {}, ...lines)));
   }
@@ -910,8 +951,9 @@ class GatesView {
     const all = bytes && bytes.byteLength ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(0);
     const colours = ramp(CIVIDIS);
     let start = 0;
-    const figures = this.model.get("pictures").map(({ title, caption, height, width, rgb, low, high }) => {
-      const shown = canvas({ width: String(width), height: String(height), role: "img", "aria-label": `${title}. ${caption}` });
+    /** @type {Picture[]} */ const pictures = this.model.get("pictures");
+    const figures = pictures.map(({ title, caption, height, width, rgb, low, high }) => {
+      const shown = element("canvas", { width: String(width), height: String(height), role: "img", "aria-label": `${title}. ${caption}` });
       const image = new ImageData(width, height);
       for (let i = 0; i < width * height; i += 1) {
         for (let part = 0; part < 3; part += 1) {
@@ -920,7 +962,7 @@ class GatesView {
         image.data[4 * i + 3] = 255;
       }
       start += width * height * (rgb ? 3 : 1);
-      shown.getContext("2d").putImageData(image, 0, 0);
+      penOf(shown).putImageData(image, 0, 0);
       const legend = rgb ? [] : [element("div", { class: "ev-legend" }, said(low), element("i", {}), said(high))];
       return element("figure", {}, element("figcaption", {}, title), shown, ...legend, element("figcaption", {}, caption));
     });

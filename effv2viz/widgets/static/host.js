@@ -1,14 +1,22 @@
-/** Shows front ends on a page without a kernel: each gets its saved state and keeps what it is told. */
+/**
+ * Shows front ends on a page without a kernel: each gets its saved state and keeps what it is told.
+ *
+ * @typedef {import("./gates.js").Model} Model
+ * @typedef {[number, string, number, string]} Link a trait of a model and one of another that follow each other
+ */
 
-const content = JSON.parse(document.getElementById("content").textContent);
+/** @type {{modules: Record<string, string>, models: {module: string, state: Record<string, any>}[], links: Link[]}} */
+const content = JSON.parse(document.getElementById("content")?.textContent ?? "");
 
 const loaded = new Map();
 for (const [name, text] of Object.entries(content.modules)) {
   loaded.set(name, await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" }))));
 }
 
+/** @param {Record<string, any>} state @returns {Model} */
 function model(state) {
   const values = new Map();
+  /** @type {Map<string, (() => void)[]>} */
   const heard = new Map();
   const waiting = new Set();
   for (const [name, value] of Object.entries(state)) {
@@ -39,6 +47,7 @@ content.models.forEach(({ module }, i) => {
   loaded.get(module).default.render({ model: models[i], el: document.querySelector(`[data-model="${i}"]`) });
 });
 for (const [a, one, b, other] of content.links) {
+  /** @param {Model} from @param {string} source @param {Model} to @param {string} target */
   const follow = (from, source, to, target) =>
     from.on(`change:${source}`, () => {
       to.set(target, from.get(source));

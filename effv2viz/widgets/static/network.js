@@ -8,6 +8,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const SIZE = { width: 1000, height: 190, left: 46, bottom: 30, top: 8 };
+/** @type {Record<string, number>} */
+const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity };
 let views = 0;
 
 /** The next block with SE in a direction, or the same one at the end.
@@ -21,6 +23,7 @@ export function neighbour(blocks, site, step) {
 /** Blocks whose names begin alike stand together: stage4.0 and stage4.1 in stage4; what stands alone is left out.
  * @param {Block[]} blocks @returns {{name: string, first: number, last: number}[]} */
 export function stages(blocks) {
+  /** @type {{name: string, first: number, last: number}[]} */
   const found = [];
   blocks.forEach((block, i) => {
     const name = block.name.replace(/\.\d+$/, "");
@@ -36,10 +39,11 @@ export function stages(blocks) {
 export function ticks(most) {
   const rough = most / 3;
   const unit = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((n) => n * unit).find((n) => n >= rough);
+  const step = [1, 2, 5].map((n) => n * unit).find((n) => n >= rough) ?? 10 * unit;
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
 }
 
+/** @param {string} tag @param {Record<string, string | number | boolean>} attributes @param {string} text */
 function draw(tag, attributes = {}, text = "") {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
@@ -48,6 +52,7 @@ function draw(tag, attributes = {}, text = "") {
 }
 
 export default {
+  /** @param {{model: import("./gates.js").Model, el: HTMLElement}} place */
   render({ model, el }) {
     const id = `ev-network-${(views += 1)}-${Math.random().toString(36).slice(2, 7)}`;
     const root = document.createElement("div");
@@ -64,7 +69,9 @@ export default {
     root.append(alert, list, status);
     el.append(root);
 
+    /** @returns {Block[]} */
     const blocks = () => model.get("blocks");
+    /** @param {string} site */
     const choose = (site) => {
       model.set("site", site);
       model.save_changes();
@@ -92,6 +99,7 @@ export default {
         if (!block.site) group.setAttribute("aria-disabled", "true");
         const x = SIZE.left + i * step + step * 0.08;
         const place = { x, y: ground - height, width: step * 0.84, height };
+        /** @type {Record<string, string>} */
         const fill = block.site ? {} : { fill: block.kind === "Conv" ? "none" : `url(#${id}-hatch)` };
         const kind = block.site ? `ev-se${chosen ? " ev-chosen" : ""}` : "ev-plain";
         group.append(draw("title", {}, block.text), draw("rect", { ...place, ...fill, class: kind }));
@@ -126,8 +134,9 @@ export default {
       alert.hidden = !model.get("error");
     }
 
+    /** @param {KeyboardEvent} event */
     function key(event) {
-      const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity }[event.key];
+      const step = STEPS[event.key];
       if (step === undefined) return;
       event.preventDefault();
       event.stopPropagation(); // the notebook has its own meaning for these keys
@@ -135,6 +144,7 @@ export default {
     }
 
     list.addEventListener("keydown", key);
+    /** @type {[string, () => void][]} */
     const heard = [["change:blocks", show], ["change:site", show], ["change:error", say]];
     for (const [event, act] of heard) model.on(event, act);
     show();

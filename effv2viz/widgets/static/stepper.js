@@ -7,18 +7,24 @@
  * the maps (C x H x W) before scaling, a byte for each number between its map's lowest and highest.
  *
  * @typedef {{channels: number, hidden: number, activation: string, height: number, width: number}} Shape
+ * @typedef {Record<"squeeze" | "before" | "hidden" | "logit" | "gate" | "weights" | "bias" | "low" | "high", Float32Array>} Numbers
  */
 
 const TITLES = ["feature map x", "squeeze z", "hidden h", "gate s", "scaled map x \u00b7 s"];
 const CIVIDIS = ["#00224e", "#3b496c", "#707173", "#a59c74", "#e1cc55", "#fee838"];
+/** @type {Record<string, number>} */
+const STEPS = {
+  ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity,
+};
 let views = 0;
 
-/** @param {DataView} bytes @param {Shape} shape */
+/** @param {DataView} bytes @param {Shape} shape @returns {Numbers} */
 export function unpack(bytes, { channels: C, hidden: R }) {
   const { buffer, byteOffset, byteLength } = bytes;
   const start = byteOffset % 4 === 0 ? byteOffset : 0;
   const whole = new Float32Array(start === byteOffset ? buffer : buffer.slice(byteOffset, byteOffset + byteLength), start, byteLength / 4);
   const parts = { squeeze: C, before: R, hidden: R, logit: C, gate: C, weights: C * R, bias: C, low: C, high: C };
+  /** @type {Record<string, Float32Array>} */
   const found = {};
   let at = 0;
   for (const [name, count] of Object.entries(parts)) {
@@ -26,21 +32,23 @@ export function unpack(bytes, { channels: C, hidden: R }) {
     at += count;
   }
   if (at !== whole.length) throw new Error(`${whole.length} numbers for a site of ${C} channels and ${R} hidden units`);
-  return found;
+  return /** @type {Numbers} */ (found);
 }
 
-/** What each hidden unit adds to the logit of a channel. */
+/** What each hidden unit adds to the logit of a channel. @param {Numbers} numbers @param {number} channel */
 export function contributions(numbers, channel) {
   const R = numbers.hidden.length;
   return Float32Array.from(numbers.hidden, (value, j) => value * numbers.weights[channel * R + j]);
 }
 
+/** A number with so many digits, and a real minus. @param {number} value */
 export function said(value, digits = 3) {
   const text = Math.abs(value).toFixed(digits);
   return value < 0 && Number(text) !== 0 ? `\u2212${text}` : text;
 }
 
-/** The formula of each step with the numbers of a channel. @param {Shape} shape */
+/** The formula of each step with the numbers of a channel.
+ * @param {Numbers} numbers @param {Shape} shape @param {number} channel */
 export function formulas(numbers, shape, channel) {
   const c = channel;
   const added = contributions(numbers, c);
@@ -59,6 +67,8 @@ export function formulas(numbers, shape, channel) {
   ];
 }
 
+/** @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {Record<string, string | number>} attributes @param {...(Node | string)} children */
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
@@ -66,11 +76,18 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** What draws on a canvas. @param {HTMLCanvasElement} canvas */
+function penOf(canvas) {
+  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+}
+
 class Stepper {
+  /** @param {import("./gates.js").Model} model @param {HTMLElement} el */
   constructor(model, el) {
     this.model = model;
     this.id = `ev-stepper-${(views += 1)}-${Math.random().toString(36).slice(2, 7)}`;
     this.root = element("div", { class: "effv2viz effv2viz-stepper", role: "group", "aria-label": model.get("title") });
+    /** @param {string} name @param {string} text @param {() => void} act */
     const button = (name, text, act) => {
       const made = element("button", { type: "button", "data-control": name }, text);
       made.addEventListener("click", act);
@@ -96,8 +113,11 @@ class Stepper {
       this.status,
     );
     el.append(this.root);
-    this.heard = ["data", "shape", "channel", "step", "pixels", "error"].map((name) => [`change:${name}`, () => this.show()]);
-    for (const [event, act] of this.heard) model.on(event, act);
+    this.frame = 0;
+    this.closed = false;
+    this.heard = ["data", "shape", "channel", "step", "pixels", "error"].map((name) => `change:${name}`);
+    this.changed = () => this.show();
+    for (const event of this.heard) model.on(event, this.changed);
     this.sizes = new ResizeObserver(() => this.show());
     this.sizes.observe(this.root);
     this.sight = new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) this.show(); });
@@ -109,7 +129,7 @@ class Stepper {
   }
 
   close() {
-    for (const [event, act] of this.heard) this.model.off(event, act);
+    for (const event of this.heard) this.model.off(event, this.changed);
     this.sizes.disconnect();
     this.sight.disconnect();
     this.theme.disconnect();
@@ -118,22 +138,26 @@ class Stepper {
     this.root.remove();
   }
 
+  /** @param {string} name @param {number} value */
   tell(name, value) {
     this.model.set(name, value);
     this.model.save_changes();
   }
 
+  /** @param {number} by */
   step(by) {
     this.tell("step", Math.max(0, Math.min(TITLES.length - 1, this.model.get("step") + by)));
   }
 
+  /** @param {number} channel */
   choose(channel) {
     const { channels } = this.model.get("shape");
     if (!Number.isInteger(channel)) return;
     this.tell("channel", Math.max(0, Math.min(channels - 1, channel)));
   }
 
-  /** A chart of channels can be clicked, and walked with the arrow keys. */
+  /** A chart of channels can be clicked, and walked with the arrow keys.
+   * @param {HTMLElement} chart @param {number} panel */
   listen(chart, panel) {
     Object.entries({ tabindex: 0, role: "slider", "aria-valuemin": 0, "aria-label": `channel, in the panel ${TITLES[panel]}` })
       .forEach(([name, value]) => chart.setAttribute(name, String(value)));
@@ -142,7 +166,7 @@ class Stepper {
       this.choose(Math.floor(((event.clientX - box.left) / box.width) * this.model.get("shape").channels));
     });
     chart.addEventListener("keydown", (event) => {
-      const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity }[event.key];
+      const by = STEPS[event.key];
       if (by === undefined) return;
       event.preventDefault();
       event.stopPropagation(); // the notebook has its own meaning for these keys
@@ -155,7 +179,8 @@ class Stepper {
     if (this.frame || this.closed) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
-      const [shape, channel, step] = ["shape", "channel", "step"].map((name) => this.model.get(name));
+      /** @type {Shape} */ const shape = this.model.get("shape");
+      const [channel, step] = [this.model.get("channel"), this.model.get("step")];
       let numbers;
       try {
         numbers = unpack(this.model.get("data"), shape);
@@ -191,25 +216,30 @@ class Stepper {
     });
   }
 
+  /** @param {string} name of a colour of the style sheet */
   colour(name) { return getComputedStyle(this.root).getPropertyValue(`--ev-${name}`).trim() || "#888"; }
 
+  /** @param {number} i the panel */
   pen(i) {
     const { canvas, chart } = this.panels[i];
     const dots = window.devicePixelRatio || 1;
     canvas.width = Math.max(1, Math.round(chart.clientWidth * dots));
     canvas.height = Math.max(1, Math.round(chart.clientHeight * dots));
-    const pen = canvas.getContext("2d");
+    const pen = penOf(canvas);
     pen.setTransform(dots, 0, 0, dots, 0, 0);
     return { pen, wide: chart.clientWidth, tall: chart.clientHeight };
   }
 
-  /** Bars from zero; those of contributions are coloured by their sign. */
+  /** Bars from zero; those of contributions are coloured by their sign.
+   * @param {number} i the panel @param {number} step @param {Float32Array} values @param {number[]} marked
+   * @param {boolean} signed @param {number} most what the axis reaches at least */
   bars(i, step, values, marked, signed, most = 0) {
     const { pen, wide, tall } = this.pen(i);
     if (i > step) return;
     let [low, high] = [0, most];
     for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
     if (high === low) high = low + 1;
+    /** @param {number} value */
     const y = (value) => 12 + ((high - value) / (high - low)) * (tall - 24);
     const unit = wide / values.length;
     values.forEach((value, k) => {
@@ -232,7 +262,8 @@ class Stepper {
     pen.textAlign = "left";
   }
 
-  /** The channel's map times a factor. Both maps are on the scale that holds both. */
+  /** The channel's map times a factor. Both maps are on the scale that holds both.
+   * @param {number} i the panel @param {number} step @param {Numbers} numbers @param {number} factor */
   map(i, step, numbers, factor) {
     const { pen, wide, tall } = this.pen(i);
     const { height, width } = this.model.get("shape");
@@ -253,7 +284,7 @@ class Stepper {
       image.data[4 * p + 3] = 255;
     }
     const small = element("canvas", { width, height });
-    small.getContext("2d").putImageData(image, 0, 0);
+    penOf(small).putImageData(image, 0, 0);
     pen.imageSmoothingEnabled = false;
     const size = Math.min(wide, tall - 16);
     pen.drawImage(small, (wide - size) / 2, 0, size, size);
@@ -265,6 +296,7 @@ class Stepper {
 }
 
 export default {
+  /** @param {{model: import("./gates.js").Model, el: HTMLElement}} place */
   render({ model, el }) {
     const view = new Stepper(model, el);
     return () => view.close();
