@@ -80,12 +80,13 @@ def gates(model: EfficientNetV2, x: torch.Tensor) -> None:
             additional_forward_args=(x,),
             n_steps=STEPS,
             internal_batch_size=TOGETHER,
+            return_convergence_delta=True,
         )
 
     def ours() -> object:
         return attribute_gates(model, x, method="integrated_gradients", effect="direct", steps=STEPS, **options)
 
-    found = medians({"forward": forward, "captum by hand": by_hand, "ours": ours}, 3, synchronize(x.device.type))
+    found = medians({"forward": forward, "captum by hand": by_hand, "ours": ours}, ROUNDS, synchronize(x.device.type))
     print(f"gates, integrated gradients, {STEPS} steps (at least {STEPS} forwards and backwards)")
     show(found)
     print(verdict("ours over Captum by hand", found["ours"] / found["captum by hand"], 1.05, at_most=True))

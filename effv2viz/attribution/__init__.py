@@ -2,19 +2,11 @@
 
 from effv2viz.attribution.gate_model import GateModel
 from effv2viz.attribution.gates import GateAttribution, attribute_gates
+from effv2viz.attribution.gradient_methods import GradCam, InputXGradient, IntegratedGradients, Saliency
 from effv2viz.attribution.methods import METHODS, REFUSED, Method, find_method, list_methods
+from effv2viz.attribution.perturbation_methods import FeatureAblation, Occlusion, ShapleySampling
 from effv2viz.attribution.picture_baselines import BASELINES, PictureBaseline, picture_baseline
-from effv2viz.attribution.pixel_methods import (
-    FeatureAblation,
-    GradCam,
-    InputXGradient,
-    IntegratedGradients,
-    Occlusion,
-    PixelMethod,
-    Saliency,
-    ShapleySampling,
-    SmoothGrad,
-)
+from effv2viz.attribution.pixel_method import PixelMethod
 from effv2viz.attribution.pixels import (
     PixelAttribution,
     attribute_gate_pixels,
@@ -24,6 +16,7 @@ from effv2viz.attribution.pixels import (
 )
 from effv2viz.attribution.regions import label_regions
 from effv2viz.attribution.running import AttributionCancelledError, Cost
+from effv2viz.attribution.smoothgrad import SmoothGrad
 
 __all__ = [
     "BASELINES",

@@ -42,8 +42,11 @@ def gate_slopes(
         images: (N, C, H, W).
         target: takes logits (M, K) of some of the images and which they are; gives their target classes (M,).
         effect: "direct" or "total".
-        memory: see ``first_answer``. The first image runs alone and tells what an image takes.
+        memory: see ``first_answer``. The first image runs alone and tells what an image takes, if there are more of
+            them or a budget was given.
     """
+    if len(images) == 1 and memory is None:
+        return _slopes(gates, images, slice(0, 1), target, effect)
     with kept_for_backward(gates.model) as needed:
         parts = [_slopes(gates, images, slice(0, 1), target, effect)]
     together = how_many_fit(needed(), images.device, memory)

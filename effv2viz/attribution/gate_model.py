@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from effv2viz.probing.gate_hooks import gates_set
 from effv2viz.probing.guards import eager
-from effv2viz.probing.replay import gates_set
 from effv2viz.probing.sites import Site, choose_channel_sites
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from effv2viz.attribution.shapley import shapley_of_channels, shapley_of_sites
 from effv2viz.probing.ablation import ablate_gates, checked_target
 from effv2viz.probing.baselines import Baseline, baseline_gates
 from effv2viz.probing.by_site import BySite
+from effv2viz.probing.gate_hooks import gates_seen
 from effv2viz.probing.guards import checked_images, eager
 from effv2viz.probing.replay import EFFECTS, Effect, Replay
 from effv2viz.probing.sites import choose_channel_sites
@@ -208,14 +208,7 @@ def _problem(
 ) -> tuple[GateProblem, Tensor]:
     """The question, with the network's own gates, and F (N,)."""
     kept: dict[str, list[Tensor]] = {site.name: [] for site in gates.sites}
-    with ExitStack() as hooks:
-        for site in gates.sites:
-            module = gates.model.get_submodule(site.gate_path)
-            keep = kept[site.name].append
-            hook = module.register_forward_hook(
-                lambda m, i, output, keep=keep: keep(output.detach().flatten(1).clone())
-            )
-            hooks.callback(hook.remove)
+    with gates_seen(gates.model, gates.sites, lambda name, gate: kept[name].append(gate)):
         logits, together = first_answer(forward, images, True, memory)
     own = {name: torch.cat(parts) for name, parts in kept.items()}
     classes = checked_target(target, logits)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from effv2viz.attribution.methods import Unit
 from effv2viz.attribution.picture_baselines import PictureBaseline, baseline_name, picture_baseline
-from effv2viz.attribution.pixel_methods import Batch, PixelMethod, pixel_method
+from effv2viz.attribution.pixel_method import Batch, PixelMethod
+from effv2viz.attribution.pixel_methods import pixel_method
 from effv2viz.attribution.running import BACKWARD, Cost, Progress, counted, first_answer
 from effv2viz.probing.ablation import checked_target
 from effv2viz.probing.guards import checked_images, eager, undisturbed

@@ -169,7 +169,7 @@ def kept_for_backward(model: nn.Module) -> Iterator[Callable[[], int]]:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in parameters:
             kept[storage.data_ptr()] = storage
-        return tensor
+        return tensor.detach()  # a layer's own output would hold the graph that holds it, for good
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         yield lambda: int(OVERHEAD * sum(storage.nbytes() for storage in kept.values()))

@@ -7,22 +7,22 @@ projection's weights times the norm's scale, and only the changed channels take 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Literal, Union
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from effv2viz.probing.chains import Projection, chain
+from effv2viz.probing.gate_hooks import gates_seen, gates_set
 from effv2viz.probing.guards import checked_images, eager, undisturbed
 from effv2viz.probing.memory import must_fit
 from effv2viz.probing.sites import Site, choose_channel_sites
 from effv2viz.suggestions import unknown_name
 
 Effect = Literal["direct", "total"]
-GateRule = Union[Tensor, Callable[[Tensor], Tensor]]
 EFFECTS = ("direct", "total")
 
 
@@ -66,10 +66,8 @@ class Replay:
         self._memory, self._used = memory, 0
         self.partial = bool(self._steps)
         self.gates: dict[str, Tensor] = {}
-        with undisturbed(self.model), torch.no_grad(), ExitStack() as hooks:
-            for site in self._sites.values():
-                gate = self.model.get_submodule(site.gate_path)
-                hooks.callback(gate.register_forward_hook(self._keep_gate(site.name)).remove)
+        keep = self.gates.__setitem__
+        with undisturbed(self.model), torch.no_grad(), gates_seen(self.model, self._sites.values(), keep):
             self.logits = self._run_chain() if self.partial else self.model(self._images)
 
     @property
@@ -180,12 +178,6 @@ class Replay:
         must_fit(self._used, made.device, self._memory, f"a replay of {len(made)} images up to {name}", advice)
         self._kept[name] = _Kept(entered, self.gates[name], made.clone(), projection.columns())
 
-    def _keep_gate(self, name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            self.gates[name] = output.flatten(1).clone()
-
-        return hook
-
     def _full(self, name: str, gate: Tensor) -> Tensor:
         if name not in self._sites:
             raise unknown_name("site", name, self._sites)
@@ -198,23 +190,6 @@ class Replay:
         if not bool(torch.isfinite(gate).all()):
             raise ValueError(f"the gates for {name} hold NaN or infinite numbers")
         return gate.expand_as(own)
-
-
-@contextmanager
-def gates_set(model: nn.Module, gates: Mapping[Site, GateRule]) -> Iterator[None]:
-    """While the block lasts, the gates of these sites are these (N, C), or functions of what the network computes."""
-
-    def setter(rule: GateRule) -> Callable[..., Tensor]:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            gate = rule if isinstance(rule, Tensor) else rule(output.flatten(1))
-            return gate.to(output.dtype).reshape(output.shape)
-
-        return hook
-
-    with ExitStack() as hooks:
-        for site, gate in gates.items():
-            hooks.callback(model.get_submodule(site.gate_path).register_forward_hook(setter(gate)).remove)
-        yield
 
 
 def _check_effect(effect: str) -> None:

@@ -1,5 +1,6 @@
 """Attribution to gates against finite differences, completeness, enumeration, closed forms and exact ablation."""
 
+import gc
 import itertools
 import re
 import threading
@@ -14,7 +15,7 @@ import effv2viz as ev
 from effv2viz.attribution import AttributionCancelledError, GateModel
 from effv2viz.attribution.faithfulness import gate_flipping, rank_agreement
 from effv2viz.models import SqueezeExcite
-from tests.attribution.test_left_behind import state
+from tests.attribution.test_left_behind import mark_graphs, state
 from tests.models.references import calibrate
 
 SITES = ["stage4.1", "stage5.2", "stage6.1"]
@@ -207,7 +208,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("error", [None, OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [None, OSError, KeyboardInterrupt, AttributionCancelledError])
 @pytest.mark.parametrize("effect", ["direct", "total"])
 @pytest.mark.parametrize("method", WAYS)
 def test_nothing_is_left_behind(model, pictures, method, effect, error):
@@ -217,10 +218,13 @@ def test_nothing_is_left_behind(model, pictures, method, effect, error):
     for parameter in model.stage2.parameters():
         parameter.requires_grad_(False)
     calls = []
+    cancel = threading.Event()
 
     def count(*_):
         calls.append(1)
-        if error is not None and len(calls) == 2:
+        if error is AttributionCancelledError:
+            cancel.set()
+        elif error is not None and len(calls) == 2:
             raise error("stop")
 
     model.classifier.register_forward_hook(count)
@@ -229,8 +233,33 @@ def test_nothing_is_left_behind(model, pictures, method, effect, error):
         ev.attribute_gates(model, images, 9, method, effect=effect, exact_top=2, **WAYS[method])
     else:
         with pytest.raises(error):
-            ev.attribute_gates(model, images, 9, method, effect=effect, **WAYS[method])
+            ev.attribute_gates(model, images, 9, method, effect=effect, cancel=cancel, **WAYS[method])
+        assert len(calls) == (1 if error is AttributionCancelledError else 2)
     assert state(model, images) == before
+
+
+@pytest.mark.parametrize("method", WAYS)
+def test_no_graph_stays_in_memory(model, pictures, method):
+    marks = mark_graphs(model.stage5)
+    ev.attribute_gates(model, pictures[:2], 9, method, exact_top=2, **WAYS[method])
+    gc.collect()
+    assert marks
+    assert not [mark for mark in marks if mark() is not None]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("method", [name for name in WAYS if name != "random"])
+def test_sixteen_images_give_what_each_gives_alone(model, pictures, method, dtype):
+    images = pictures.repeat(4, 1, 1, 1)[:16].to(dtype)
+    images[4:] += 0.1 * torch.randn(images[4:].shape, generator=torch.Generator().manual_seed(0)).to(dtype)
+    model = model.to(dtype)
+    options = {"sites": SITES[1:], **WAYS[method]}
+    together = ev.attribute_gates(model, images, 9, method, **options)
+    near = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 0.3}[dtype]
+    for image in (0, 15):
+        alone = ev.attribute_gates(model, images[image : image + 1], 9, method, **options)
+        for name, values in alone.sums.items():
+            torch.testing.assert_close(together.sums[name][image : image + 1], values, atol=near, rtol=near)
 
 
 @pytest.mark.parametrize("method", WAYS)

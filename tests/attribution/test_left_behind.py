@@ -1,6 +1,8 @@
 """What an attribution leaves behind: nothing, also when it fails, is interrupted or cancelled."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 import torch
@@ -81,6 +83,38 @@ def test_nothing_is_left_behind(watched, pictures, way, ending):
             WAYS[way](watched, images, cancel=cancel)
         assert watched.calls == (last - 1 if ending == "cancel" else last)
     assert state(watched, images) == before
+
+
+class Mark:
+    """Lives as long as the graph of the forward that made it."""
+
+
+def mark_graphs(module):
+    """References to a mark in every graph that goes through the module from now on."""
+    marks = []
+
+    class Pass(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark = Mark()
+            marks.append(weakref.ref(ctx.mark))
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, slope):
+            return slope
+
+    module.register_forward_hook(lambda module, inputs, output: Pass.apply(output))
+    return marks
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_graph_stays_in_memory(model, pictures, way):
+    marks = mark_graphs(model.stage5)
+    WAYS[way](model, pictures[:2])
+    gc.collect()
+    assert marks
+    assert not [mark for mark in marks if mark() is not None]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from effv2viz.attribution.faithfulness.ranks import spearman
 from effv2viz.attribution.gates import GateAttribution
+from effv2viz.probing.gate_hooks import gates_set
 from effv2viz.probing.guards import eager, undisturbed
-from effv2viz.probing.replay import gates_set
 from effv2viz.probing.sites import choose_channel_sites
 from effv2viz.suggestions import unknown_name
 
