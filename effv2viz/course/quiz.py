@@ -11,7 +11,8 @@ import ipywidgets
 import torch
 
 from effv2viz.course.choice import Choice
-from effv2viz.course.claims import Verdict, find_claim
+from effv2viz.course.claims import find_claim
+from effv2viz.course.evidence import Verdict
 from effv2viz.course.predictions import RefusedError, Sentence
 from effv2viz.course.progress import record_quiz
 from effv2viz.datasets import fashion_sample, load_images
