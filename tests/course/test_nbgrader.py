@@ -1,18 +1,14 @@
-"""nbgrader assigns a lesson and grades a right and a wrong answer."""
+"""nbgrader assigns lessons and grades right and wrong answers."""
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-LESSON = "03-scale"
+LESSONS = ("02-excitation", "03-scale")  # tests/course/grading.py by itself grades all
 
-api = pytest.importorskip("nbgrader.api", reason="nbgrader is not installed: pip install nbgrader")
+pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install nbgrader")
 
 
 def grade_ids(path):
@@ -36,39 +32,17 @@ def test_exercises_and_checks_are_marked(path):
     assert len(marked) == 2 * len(solutions)
 
 
-def test_generate_submit_grade(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # nbgrader calls alembic
-    (tmp_path / "source" / "se").mkdir(parents=True)
-    shutil.copy(NOTEBOOKS / f"{LESSON}.ipynb", tmp_path / "source" / "se")
-    (tmp_path / "nbgrader_config.py").write_text('c = get_config()\nc.CourseDirectory.course_id = "se"\n')
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def test_right_answers_get_all_points_and_mistakes_none(tmp_path):
+    from tests.course.grading import grade
 
-    def nbgrader(*command):
-        done = subprocess.run(
-            [sys.executable, "-m", "nbgrader", *command], cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-
-    nbgrader("generate_assignment", "se", "--create")
-    released = tmp_path / "release" / "se" / f"{LESSON}.ipynb"
-    assert "BEGIN SOLUTION" not in released.read_text()
-    for student, answer in (("ada", "return x * s[:, :, None, None]"), ("bob", "return x * s")):
-        folder = tmp_path / "submitted" / student / "se"
-        folder.mkdir(parents=True)
-        notebook = nbformat.read(released, as_version=4)
-        for cell in notebook.cells:
-            if cell.metadata.get("nbgrader", {}).get("grade_id") == "scale":
-                assert "raise NotImplementedError()" in cell.source
-                cell.source = cell.source.replace("raise NotImplementedError()", answer)
-        nbformat.write(notebook, folder / released.name)
-    nbgrader("autograde", "se")
-    with api.Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
-        scores = {
-            student: {grade.name: grade.auto_score for grade in book.find_submission("se", student).notebooks[0].grades}
-            for student in ("ada", "bob")
-        }
-    assert scores["ada"] == {"scale-check": 2, "se_block-check": 0}
-    assert scores["bob"] == {"scale-check": 0, "se_block-check": 0}
-    graded = nbformat.read(tmp_path / "autograded" / "bob" / "se" / released.name, as_version=4)
-    said = [str(c.outputs) for c in graded.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "scale-check"]
-    assert "broadcasting lines up the last dimensions" in said[0]
+    points, graded = grade(tmp_path, LESSONS)
+    checks = {"excite-check", "conv_as_linear-check", "scale-check", "se_block-check"}
+    assert points["ada"] == dict.fromkeys(checks, 2)
+    assert points["bob"] == dict.fromkeys(checks, 0)
+    for lesson in LESSONS:
+        cells = nbformat.read(graded / "bob" / "se" / f"{lesson}.ipynb", as_version=4).cells
+        for cell in (cell for cell in cells if cell.cell_type == "code"):
+            errors = [output for output in cell.outputs if output.output_type == "error"]
+            assert bool(errors) is cell.source.startswith("course.check(")  # the cells after it run all the same
+            if "course.check(scale," in cell.source:
+                assert "broadcasting lines up the last dimensions" in errors[0].evalue
