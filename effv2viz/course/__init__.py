@@ -1,8 +1,9 @@
 """Teaching: predictions that a learner commits to, and checks that name the mistake."""
 
-from effv2viz.course.checks import Exercise, Misconception, Result, check
+from effv2viz.course.checks import Exercise, Misconception, Result, check, yours_or_ours
 from effv2viz.course.choice import Choice
-from effv2viz.course.claims import CLAIMS, Claim, Evidence, Verdict, find_claim
+from effv2viz.course.claims import CLAIMS, Claim, find_claim
+from effv2viz.course.evidence import Evidence, Verdict
 from effv2viz.course.exercises import (
     BATCH_NORM,
     CLASS_MEANS,
@@ -73,4 +74,5 @@ __all__ = [
     "find_claim",
     "show_progress",
     "ten_questions",
+    "yours_or_ours",
 ]

@@ -48,6 +48,10 @@ class _FailedError(Exception):
     """A stage was not passed; the message is for the learner."""
 
 
+class _NotWrittenError(_FailedError):
+    """The function is still the stub."""
+
+
 @dataclass(frozen=True)
 class Stage(ABC):
     """One step of a check.
@@ -141,6 +145,12 @@ class Gradient(Stage):
         return arguments
 
 
+def first_stages(arguments: Arguments, *, gradient: bool = False) -> tuple[Stage, ...]:
+    """How a check begins: the shape, the value and, where asked, the gradient, on the same arguments."""
+    stages: tuple[Stage, ...] = (Shape("shape", arguments), Value("value", arguments))
+    return (*stages, Gradient("gradient", arguments)) if gradient else stages
+
+
 @dataclass(frozen=True)
 class Holds(Stage):
     """The result has a property; for tasks that many results solve.
@@ -204,6 +214,7 @@ class Result:
         message: what is wrong, or that all is right.
         stage: the name of the stage that failed; None if none did.
         passed: the names of the stages before it.
+        written: whether there is an answer at all; False for the stub.
     """
 
     ok: bool
@@ -211,6 +222,7 @@ class Result:
     message: str
     stage: str | None = None
     passed: tuple[str, ...] = ()
+    written: bool = True
 
     def hint(self, number: int) -> str:
         """The hints 1 to 3 of the exercise; number 4 is where the solution stands."""
@@ -228,6 +240,13 @@ class Result:
     def _lines(self) -> list[str]:
         if self.ok:
             return [f"{self.exercise.name}: right. Passed: {', '.join(self.passed)}."]
+        if not self.written:
+            return [
+                f"{self.exercise.name}: not solved yet.",
+                self.message,
+                f"Hint 1: {self.hint(1)}",
+                f"For the next hint, run course.{self.exercise.name.upper()}.hint(2); there are three.",
+            ]
         before = f" Passed before it: {', '.join(self.passed)}." if self.passed else ""
         return [
             f"{self.exercise.name}: not yet, at the stage {self.stage!r}.{before}",
@@ -253,13 +272,29 @@ def check(fn: Callable[..., Any], exercise: Exercise) -> Result:
     return result
 
 
+def yours_or_ours(fn: Callable[..., Any], exercise: Exercise) -> Callable[..., Any]:
+    """The learner's function where it is right, else the course's own, with a sentence that says so.
+
+    A cell that goes on with an exercise's function so runs to its end, whether the exercise is solved or not.
+
+    Args:
+        fn: the learner's function.
+        exercise: what it should do.
+    """
+    if _checked(fn, exercise).ok:
+        return fn
+    print(f"{exercise.name} is not solved yet, so this cell runs the course's own. Solve it, then run this cell again.")
+    return exercise.solution
+
+
 def _checked(fn: Callable[..., Any], exercise: Exercise) -> Result:
     passed: list[str] = []
     for stage in exercise.stages:
         try:
             stage.examine(fn, exercise)
         except _FailedError as failure:
-            return Result(False, exercise, str(failure), stage.name, tuple(passed))
+            written = not isinstance(failure, _NotWrittenError)
+            return Result(False, exercise, str(failure), stage.name, tuple(passed), written)
         passed.append(stage.name)
     return Result(True, exercise, "Every stage is passed.", None, tuple(passed))
 
@@ -281,11 +316,11 @@ def _call(stage: Stage, fn: Callable[..., Any], exercise: Exercise, arguments: t
     before = [(name, tensor.detach().clone()) for name, tensor in _tensors(exercise, arguments)]
     try:
         result = fn(*arguments)
-    except NotImplementedError:
-        raise _FailedError("The function is not written yet: replace the line raise NotImplementedError().") from None
     except ByHandError as error:
         raise _FailedError(str(error)) from None
     except Exception as error:
+        if isinstance(error, NotImplementedError) and not error.args:  # the stub's; torch's have a message
+            raise _unwritten(error.__traceback__, fn) from None
         problem = f"Your function raised {type(error).__name__}{_place(error.__traceback__, fn)}: {_first_line(error)}"
         raise stage.failure(problem) from None
     for (name, old), (_, new) in zip(before, _tensors(exercise, arguments), strict=True):
@@ -341,6 +376,18 @@ def _weighted(result: Tensor) -> Tensor:
     """A number that depends on every element of the result in a way of its own."""
     weights = torch.linspace(0.5, 1.5, result.numel(), dtype=result.dtype)
     return (result.reshape(-1) * weights).sum()
+
+
+def _unwritten(trace: TracebackType | None, fn: Callable[..., Any]) -> _FailedError:
+    """What to raise for a stub: the learner's function itself, or another one that it calls."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    if trace is not None and code is not None and trace.tb_frame.f_code is not code:
+        return _FailedError(f"Your function calls {trace.tb_frame.f_code.co_name}, which is not written yet.")
+    return _NotWrittenError(
+        "The function is not written yet: in the cell above, replace the line raise NotImplementedError()."
+    )
 
 
 def _place(trace: TracebackType | None, fn: Callable[..., Any]) -> str:

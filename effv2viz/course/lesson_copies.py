@@ -1,7 +1,7 @@
 """A learner's own copies of the lessons: without the solutions, and never overwritten.
 
 The lessons that ship are solved. In a copy, what stands between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` is
-replaced as nbgrader replaces it, and outputs that would give an answer away are cleared.
+replaced as nbgrader replaces it. It has no outputs: they would give answers away before the question is asked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,22 +62,15 @@ def copy_lessons(folder: Path) -> list[Copied]:
 
 
 def stub(notebook: Notebook) -> Notebook:
-    """A solved lesson with stubs in place of its solutions, and without the outputs that would tell the answers.
+    """A solved lesson with stubs in place of its solutions, and without outputs.
 
     Raises:
         ValueError: if a solution has a begin and no end, or an end and no begin.
     """
     notebook = copy.deepcopy(notebook)
-    written: list[str] = []
     for cell in notebook["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        source = "".join(cell["source"])
-        stubbed = _without_solutions(source)
-        if stubbed != source:
-            written += re.findall(r"^def (\w+)", source, re.MULTILINE)
-            cell["source"] = stubbed.splitlines(keepends=True)
-        if stubbed != source or ".reveal()" in source or any(re.search(rf"\b{name}\b", source) for name in written):
+        if cell["cell_type"] == "code":
+            cell["source"] = _without_solutions("".join(cell["source"])).splitlines(keepends=True)
             cell["outputs"], cell["execution_count"] = [], None
     return notebook
 

@@ -1,5 +1,7 @@
 """Checks: what is right passes, and every mistake is told by name."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -56,7 +58,10 @@ def test_what_is_no_answer_fails_at_the_first_stage(exercise, fn, message):
     assert result.stage == exercise.stages[0].name
     assert message in result.message
     assert "Traceback" not in repr(result)
-    assert f"course.{exercise.name.upper()}.hint(1)" in repr(result)
+    assert result.written is (fn is not unwritten)
+    assert ("not solved yet" in repr(result)) is (fn is unwritten)
+    assert f"course.{exercise.name.upper()}.hint({1 if result.written else 2})" in repr(result)
+    assert result.written or exercise.hint(1) in repr(result)
     assert getattr(course, exercise.name.upper()) is exercise
 
 
@@ -90,6 +95,36 @@ def test_special_cases_say_what_is_special(fn, exercise, stage, message):
     result = course.check(fn, exercise)
     assert result.stage == stage
     assert message in result.message
+
+
+def test_a_stub_that_an_answer_calls_is_named():
+    def class_means(gates, labels):
+        raise NotImplementedError()
+
+    def separability(gates, labels):
+        return class_means(gates, labels)[labels]
+
+    result = course.check(separability, course.SEPARABILITY)
+    assert result.written
+    assert result.message == "Your function calls class_means, which is not written yet."
+
+
+def test_what_torch_does_not_implement_is_no_stub():
+    result = course.check(lambda x: x.to("meta").mean((2, 3)).cpu(), course.SQUEEZE)
+    assert result.written
+    assert "raised NotImplementedError in line" in result.message
+
+
+def test_a_lesson_goes_on_with_the_courses_function_until_the_learners_is_right(exercise, capsys):
+    def right(*arguments):
+        return exercise.solution(*arguments)
+
+    right.__signature__ = inspect.signature(exercise.solution)
+    assert course.yours_or_ours(right, exercise) is right
+    assert capsys.readouterr().out == ""
+    for not_yet in (unwritten, exercise.misconceptions[0].wrong):
+        assert course.yours_or_ours(not_yet, exercise) is exercise.solution
+        assert capsys.readouterr().out.startswith(f"{exercise.name} is not solved yet, so this cell runs the course's")
 
 
 def test_the_line_that_raised_is_named():

@@ -28,17 +28,10 @@ def test_a_copy_has_no_answers(lesson, tmp_path):
         elif "BEGIN SOLUTION" in old.source:
             compile(source, "cell", "exec")
             assert source.count("raise NotImplementedError()") == old.source.count("BEGIN SOLUTION")
-        if old.cell_type == "code" and (".reveal()" in source or "NotImplementedError" in source):
+        if old.cell_type == "code":
+            assert old.execution_count is not None
             assert new["outputs"] == []
             assert new["execution_count"] is None
-    kept = [c for c in copied["cells"] if c["cell_type"] == "code" and c["outputs"]]
-    assert len(kept) >= 3  # it still reads well
-
-
-def test_a_check_of_a_stub_has_no_output():
-    copied = stub(json.loads((NOTEBOOKS / "03-scale.ipynb").read_text()))
-    checks = [c for c in copied["cells"] if "course.check(scale," in "".join(c["source"])]
-    assert checks[0]["outputs"] == []
 
 
 def test_work_survives_a_second_copy_and_new_lessons_come(tmp_path):

@@ -1,5 +1,9 @@
-"""Runs every lesson and saves it with its outputs, without widget state or timings: ``make lessons``."""
+"""Runs every lesson and saves it with its outputs, without widget state or timings: ``make lessons``.
 
+The beginnings of names choose lessons: ``python tests/lessons/refresh.py 03 04``.
+"""
+
+import sys
 from pathlib import Path
 
 import nbformat
@@ -8,6 +12,8 @@ from nbclient import NotebookClient
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 for path in sorted(Path(__file__).parents[2].joinpath("notebooks").glob("*.ipynb")):
+    if sys.argv[1:] and not path.name.startswith(tuple(sys.argv[1:])):
+        continue
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
         notebook,
@@ -15,6 +21,7 @@ for path in sorted(Path(__file__).parents[2].joinpath("notebooks").glob("*.ipynb
         kernel_name="python3",
         store_widget_state=False,
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()
     notebook.metadata.pop("widgets", None)

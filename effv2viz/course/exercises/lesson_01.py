@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from effv2viz.course.checks import Exercise, Gradient, Holds, Misconception, Shape, Value
+from effv2viz.course.checks import Exercise, Holds, Misconception, Shape, Value, first_stages
 from effv2viz.course.exercises.numbers import seeded
 
 
@@ -27,9 +27,7 @@ SQUEEZE = Exercise(
     name="squeeze",
     solution=squeeze,
     stages=(
-        Shape("shape", _map),
-        Value("value", _map),
-        Gradient("gradient", _map),
+        *first_stages(_map, gradient=True),
         Value(
             "1x1 map",
             lambda: (seeded(2, 5, 1, 1, seed=2),),

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from effv2viz.course.checks import Exercise, Gradient, Misconception, Shape, Value
-from effv2viz.course.exercises.numbers import seeded
+from effv2viz.course.checks import Exercise, Misconception, Value, first_stages
+from effv2viz.course.exercises.numbers import seeded, seeded_each
 
 
 def excite(z: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
@@ -22,17 +22,14 @@ def conv_as_linear(z: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _layers(n: int, c: int, r: int, *, seed: int, size: float = 1.0) -> tuple[Tensor, ...]:
-    shapes = ((n, c), (r, c), (r,), (c, r), (c,))
-    return tuple(size * seeded(*shape, seed=seed + i) for i, shape in enumerate(shapes))
+    return tuple(size * part for part in seeded_each((n, c), (r, c), (r,), (c, r), (c,), seed=seed))
 
 
 EXCITE = Exercise(
     name="excite",
     solution=excite,
     stages=(
-        Shape("shape", lambda: _layers(3, 6, 2, seed=10)),
-        Value("value", lambda: _layers(3, 6, 2, seed=10)),
-        Gradient("gradient", lambda: _layers(3, 6, 2, seed=10)),
+        *first_stages(lambda: _layers(3, 6, 2, seed=10), gradient=True),
         Value(
             "one picture and one hidden value",
             lambda: _layers(1, 6, 1, seed=20),
@@ -104,16 +101,14 @@ EXCITE = Exercise(
 
 
 def _convolution(n: int, c: int, r: int, *, seed: int) -> tuple[Tensor, ...]:
-    return seeded(n, c, seed=seed), seeded(r, c, 1, 1, seed=seed + 1), seeded(r, seed=seed + 2)
+    return seeded_each((n, c), (r, c, 1, 1), (r,), seed=seed)
 
 
 CONV_AS_LINEAR = Exercise(
     name="conv_as_linear",
     solution=conv_as_linear,
     stages=(
-        Shape("shape", lambda: _convolution(3, 6, 2, seed=50)),
-        Value("value", lambda: _convolution(3, 6, 2, seed=50)),
-        Gradient("gradient", lambda: _convolution(3, 6, 2, seed=50)),
+        *first_stages(lambda: _convolution(3, 6, 2, seed=50), gradient=True),
         Value(
             "one picture",
             lambda: _convolution(1, 6, 2, seed=60),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from effv2viz.course.checks import ByHandError, Exercise, Gradient, Misconception, Shape, Value
+from effv2viz.course.checks import ByHandError, Exercise, Misconception, Value, first_stages
 from effv2viz.course.exercises.numbers import seeded
 from effv2viz.models import SqueezeExcite
 
@@ -33,9 +33,7 @@ SCALE = Exercise(
     solution=scale,
     stages=(
         # N = C = H = W, so that a gate on the wrong dimension runs and can be told by its numbers.
-        Shape("shape", lambda: _map_and_gates(4, 4, 4, 4, seed=90)),
-        Value("value", lambda: _map_and_gates(4, 4, 4, 4, seed=90)),
-        Gradient("gradient", lambda: _map_and_gates(4, 4, 4, 4, seed=90)),
+        *first_stages(lambda: _map_and_gates(4, 4, 4, 4, seed=90), gradient=True),
         Value(
             "sizes that differ",
             lambda: _map_and_gates(2, 5, 3, 4, seed=92),
@@ -129,9 +127,7 @@ SE_BLOCK = Exercise(
     name="se_block",
     solution=se_block,
     stages=(
-        Shape("shape", lambda: _map_and_module(2, 6, 3, 4, squeeze_channels=3, seed=105)),
-        Value("value", lambda: _map_and_module(2, 6, 3, 4, squeeze_channels=3, seed=105)),
-        Gradient("gradient", lambda: _map_and_module(2, 6, 3, 4, squeeze_channels=3, seed=105)),
+        *first_stages(lambda: _map_and_module(2, 6, 3, 4, squeeze_channels=3, seed=105), gradient=True),
         Value(
             "1x1 map of one picture",
             lambda: _map_and_module(1, 6, 1, 1, squeeze_channels=1, seed=110),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from effv2viz.course.checks import Exercise, Gradient, Misconception, Shape, Value
+from effv2viz.course.checks import Exercise, Misconception, Value, first_stages
 from effv2viz.course.exercises.numbers import seeded
 
 EPS = 1e-3  # of every batch norm in EfficientNetV2
 
 
 def se_parameters(channels: Tensor, squeeze_channels: Tensor) -> Tensor:
-    """The parameters (B,) of SE modules with C gates (B,) and R hidden channels (B,): two 1x1 layers with biases."""
+    """The parameters (B,) of SE modules with C gates (B,) and R hidden values (B,): two 1x1 layers with biases."""
     return 2 * channels * squeeze_channels + squeeze_channels + channels
 
 
@@ -31,8 +31,7 @@ SE_PARAMETERS = Exercise(
     name="se_parameters",
     solution=se_parameters,
     stages=(
-        Shape("shape", lambda: _widths((128, 8), (240, 10), (432, 18))),
-        Value("value", lambda: _widths((128, 8), (240, 10), (432, 18))),
+        *first_stages(lambda: _widths((128, 8), (240, 10), (432, 18))),
         Value("one module", lambda: _widths((960, 40)), "This is the widest module of EfficientNetV2-S's stage 5."),
         Value("a bottleneck of one", lambda: _widths((6, 1)), "R = 1 still has its weights and its bias."),
     ),
@@ -78,9 +77,7 @@ BATCH_NORM = Exercise(
     name="batch_norm",
     solution=batch_norm,
     stages=(
-        Shape("shape", lambda: _normed(2, 3, 3, 3, seed=600)),
-        Value("value", lambda: _normed(2, 3, 3, 3, seed=600)),
-        Gradient("gradient", lambda: _normed(2, 3, 3, 3, seed=600)),
+        *first_stages(lambda: _normed(2, 3, 3, 3, seed=600), gradient=True),
         Value("sizes that differ", lambda: _normed(2, 5, 3, 4, seed=610), "Each number belongs to a channel."),
         Value("1x1 map of one picture", lambda: _normed(1, 4, 1, 1, seed=620), "Sizes of 1 must stay."),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from effv2viz.course.checks import Exercise, Misconception, Shape, Value
+from effv2viz.course.checks import Exercise, Misconception, Value, first_stages
 from effv2viz.course.exercises.numbers import seeded
 
 
@@ -41,8 +41,7 @@ CLASS_MEANS = Exercise(
     name="class_means",
     solution=class_means,
     stages=(
-        Shape("shape", lambda: _gates_and_labels((4, 6, 2), 5, seed=200)),
-        Value("value", lambda: _gates_and_labels((4, 6, 2), 5, seed=200)),
+        *first_stages(lambda: _gates_and_labels((4, 6, 2), 5, seed=200)),
         Value("a class of one picture", lambda: _gates_and_labels((3, 1), 4, seed=210), _SINGLE),
         Value("many classes", lambda: _gates_and_labels((2,) * 10, 3, seed=220), "Here there are ten classes."),
     ),
@@ -79,8 +78,7 @@ SEPARABILITY = Exercise(
     name="separability",
     solution=separability,
     stages=(
-        Shape("shape", lambda: _gates_and_labels((4, 6, 2), 5, seed=230)),
-        Value("value", lambda: _gates_and_labels((4, 6, 2), 5, seed=230)),
+        *first_stages(lambda: _gates_and_labels((4, 6, 2), 5, seed=230)),
         Value("two classes", lambda: _gates_and_labels((3, 9), 4, seed=240), _UNEVEN),
     ),
     misconceptions=(

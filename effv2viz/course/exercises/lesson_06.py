@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from effv2viz.course.checks import Exercise, Gradient, Misconception, Shape, Value
+from effv2viz.course.checks import Exercise, Misconception, Value, first_stages
 from effv2viz.course.exercises.numbers import seeded
 
 
@@ -27,9 +27,7 @@ MEAN_GATE = Exercise(
     name="mean_gate",
     solution=mean_gate,
     stages=(
-        Shape("shape", lambda: _gates(4, 4, seed=300)),
-        Value("value", lambda: _gates(4, 4, seed=300)),
-        Gradient("gradient", lambda: _gates(4, 4, seed=300)),
+        *first_stages(lambda: _gates(4, 4, seed=300), gradient=True),
         Value("sizes that differ", lambda: _gates(7, 3, seed=302), "Here there are 7 pictures and 3 gates."),
         Value("one picture", lambda: _gates(1, 5, seed=304), "The mean over one picture is that picture's gates."),
     ),
@@ -66,9 +64,7 @@ FOLD = Exercise(
     solution=fold,
     stages=(
         # As many output as input channels, so that a gate on the wrong side runs and can be told by its numbers.
-        Shape("shape", lambda: _weight_and_gate(4, 4, seed=310)),
-        Value("value", lambda: _weight_and_gate(4, 4, seed=310)),
-        Gradient("gradient", lambda: _weight_and_gate(4, 4, seed=310)),
+        *first_stages(lambda: _weight_and_gate(4, 4, seed=310), gradient=True),
         Value("sizes that differ", lambda: _weight_and_gate(3, 6, seed=312), "Here 6 channels come in and 3 go out."),
         Value("gates of zero", lambda: (seeded(3, 2, 1, 1, seed=314), torch.zeros(2)), "Here every channel is shut."),
     ),

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from effv2viz.course.checks import Exercise, Misconception, Shape, Value
-from effv2viz.course.exercises.numbers import seeded
+from effv2viz.course.checks import Exercise, Misconception, Value, first_stages
+from effv2viz.course.exercises.numbers import seeded, seeded_each
 
 Function = Callable[[Tensor], Tensor]
 
@@ -54,8 +54,7 @@ INTEGRATED_GRADIENTS = Exercise(
     name="integrated_gradients",
     solution=integrated_gradients,
     stages=(
-        Shape("shape", lambda: _problem(2, 3, 8, seed=400)),
-        Value("value", lambda: _problem(2, 3, 8, seed=400)),
+        *first_stages(lambda: _problem(2, 3, 8, seed=400)),
         Value("one step", lambda: _problem(2, 3, 1, seed=410), "With one step the only point is half way."),
         Value("one input", lambda: _problem(1, 1, 5, seed=420), "Sizes of 1 must stay."),
     ),
@@ -99,16 +98,15 @@ INTEGRATED_GRADIENTS = Exercise(
 )
 
 
-def _maps(*shape: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    return seeded(*shape, seed=seed), seeded(shape[0], seed=seed + 1), seeded(shape[0], seed=seed + 2)
+def _maps(*shape: int, seed: int) -> tuple[Tensor, ...]:
+    return seeded_each(shape, shape[:1], shape[:1], seed=seed)
 
 
 RESIDUAL = Exercise(
     name="residual",
     solution=residual,
     stages=(
-        Shape("shape", lambda: _maps(3, 3, 4, 4, seed=430)),
-        Value("value", lambda: _maps(3, 3, 4, 4, seed=430)),
+        *first_stages(lambda: _maps(3, 3, 4, 4, seed=430)),
         Value("one picture", lambda: _maps(1, 3, 2, 5, seed=440), "The result keeps one number for each picture."),
         Value("one colour", lambda: _maps(2, 1, 3, 3, seed=450), "This map does not tell colours apart."),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from effv2viz.course.checks import Exercise, Misconception, Shape, Value
+from effv2viz.course.checks import Exercise, Misconception, Value, first_stages
 from effv2viz.course.exercises.numbers import seeded
 
 
@@ -35,8 +35,7 @@ FIRST_ORDER = Exercise(
     name="first_order",
     solution=first_order,
     stages=(
-        Shape("shape", lambda: _slopes(3, 4, seed=500)),
-        Value("value", lambda: _slopes(3, 4, seed=500)),
+        *first_stages(lambda: _slopes(3, 4, seed=500)),
         Value("one picture", lambda: _slopes(1, 5, seed=510), "The result keeps its first dimension."),
         Value(
             "a gate at its baseline",
@@ -87,8 +86,7 @@ RANK_CORRELATION = Exercise(
     name="rank_correlation",
     solution=rank_correlation,
     stages=(
-        Shape("shape", lambda: _vectors(9, seed=530)),
-        Value("value", lambda: _vectors(9, seed=530)),
+        *first_stages(lambda: _vectors(9, seed=530)),
         Value(
             "a bent line",
             lambda: (torch.linspace(-2, 2, 8), torch.linspace(-2, 2, 8) ** 3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from effv2viz.course.checks import Exercise, Misconception, Shape, Value
+from effv2viz.course.checks import Exercise, Misconception, Value, first_stages
 from effv2viz.course.exercises.numbers import seeded
 
 
@@ -40,8 +40,7 @@ PAIRED_INTERVAL = Exercise(
     name="paired_interval",
     solution=paired_interval,
     stages=(
-        Shape("shape", lambda: _seeds(5, seed=600)),
-        Value("value", lambda: _seeds(5, seed=600)),
+        *first_stages(lambda: _seeds(5, seed=600)),
         Value("two seeds", lambda: _seeds(2, seed=610), "With two seeds the standard deviation divides by 1."),
         Value(
             "the other sign",
@@ -97,8 +96,7 @@ FOLLOW_RATE = Exercise(
     name="follow_rate",
     solution=follow_rate,
     stages=(
-        Shape("shape", lambda: _answers(40, seed=630)),
-        Value("value", lambda: _answers(40, seed=630)),
+        *first_stages(lambda: _answers(40, seed=630)),
         Value(
             "one pair that differs",
             lambda: (torch.tensor([1, 2, 0]), torch.tensor([1, 2, 3]), torch.tensor([1, 2, 0])),

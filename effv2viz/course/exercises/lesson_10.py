@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from effv2viz.course.checks import Exercise, Gradient, Misconception, Shape, Value
-from effv2viz.course.exercises.numbers import seeded
+from effv2viz.course.checks import Exercise, Misconception, Value, first_stages
+from effv2viz.course.exercises.numbers import seeded, seeded_each
 
 
 def eca_gate(z: Tensor, weight: Tensor) -> Tensor:
@@ -25,17 +25,15 @@ def _slide(z: Tensor, weight: Tensor) -> Tensor:
     return F.conv1d(z[:, None], weight[None, None], padding=len(weight) // 2)[:, 0]
 
 
-def _squeeze_and_weight(n: int, c: int, k: int, seed: int) -> tuple[Tensor, Tensor]:
-    return seeded(n, c, seed=seed), seeded(k, seed=seed + 1)
+def _squeeze_and_weight(n: int, c: int, k: int, seed: int) -> tuple[Tensor, ...]:
+    return seeded_each((n, c), (k,), seed=seed)
 
 
 ECA_GATE = Exercise(
     name="eca_gate",
     solution=eca_gate,
     stages=(
-        Shape("shape", lambda: _squeeze_and_weight(2, 7, 3, 700)),
-        Value("value", lambda: _squeeze_and_weight(2, 7, 3, 700)),
-        Gradient("gradient", lambda: _squeeze_and_weight(2, 7, 3, 700)),
+        *first_stages(lambda: _squeeze_and_weight(2, 7, 3, 700), gradient=True),
         Value(
             "five weights", lambda: _squeeze_and_weight(3, 9, 5, 710), "There are len(weight) // 2 zeros at each end."
         ),
@@ -83,9 +81,7 @@ MEAN_AND_DEVIATION = Exercise(
     name="mean_and_deviation",
     solution=mean_and_deviation,
     stages=(
-        Shape("shape", lambda: _map(2, 3, 4, 5, seed=730)),
-        Value("value", lambda: _map(2, 3, 4, 5, seed=730)),
-        Gradient("gradient", lambda: _map(2, 3, 4, 5, seed=730)),
+        *first_stages(lambda: _map(2, 3, 4, 5, seed=730), gradient=True),
         Value("one picture", lambda: _map(1, 6, 2, 2, seed=740), "A batch of one picture is still a batch."),
         Value("one channel", lambda: _map(2, 1, 3, 3, seed=750), "Sizes of 1 must stay."),
     ),
