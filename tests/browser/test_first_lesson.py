@@ -1,6 +1,5 @@
 """A student's first minutes: the lesson opens, runs, and the explorer follows the mouse and the keyboard."""
 
-import pytest
 from playwright.sync_api import expect
 
 
@@ -47,13 +46,3 @@ def test_the_first_lesson(visit, screenshots):
     assert sum(warned) >= 1  # the photographs
     assert seen.outside == []
     assert seen.errors == []
-
-
-@pytest.mark.parametrize("width", [1280, 1024])
-def test_nothing_overflows(visit, width):
-    page = visit("00-start-here.ipynb", width=width).page
-    wide = page.evaluate(
-        "() => [...document.querySelectorAll('.jp-OutputArea-output img')]"
-        ".filter(i => i.clientWidth > i.closest('.jp-OutputArea').clientWidth).length"
-    )
-    assert wide == 0

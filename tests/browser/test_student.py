@@ -1,8 +1,9 @@
-"""A student goes through lessons cell by cell, answers in the views, and finds the progress saved."""
+"""A student goes through lessons with clicks and drags, answers in the views, and finds the progress saved."""
 
 import json
 
 import pytest
+from playwright.sync_api import expect
 
 RUN = "[data-command='notebook:run-cell-and-select-next']"
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.map((cell) => cell.model.type)"
@@ -43,11 +44,67 @@ def answer_quiz(page, view):
     view.locator("[role=status]", has_text="of 10 right").wait_for(timeout=120_000)
 
 
-@pytest.mark.parametrize("lesson", ["00-start-here", "03-scale", "06-intervening", "08-attribution-of-gates"])
+def drag(page, chart, start, end):
+    """Moves the mouse over a chart with the button down; both ends from its upper left corner."""
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + start[0], box["y"] + start[1])
+    page.mouse.down()
+    page.mouse.move(box["x"] + end[0], box["y"] + end[1], steps=8)
+    page.mouse.up()
+
+
+def select_gates(page, view):
+    """Drags over the bars of the explorer, and clicks one."""
+    chart = view.locator(".ev-chart")
+    drag(page, chart, (150, 60), (260, 80))
+    expect(view.locator(".ev-status")).to_contain_text("channels are selected", timeout=15_000)
+    box = chart.bounding_box()
+    page.mouse.click(box["x"] + 300, box["y"] + 100)
+    channel = view.locator(".effv2viz-gates").get_attribute("data-hover").split()[1]
+    expect(view.locator(".ev-pictures")).to_contain_text(f"channel {channel} before", timeout=15_000)
+
+
+def shut_the_tallest_gate(page, view):
+    """Drags the first bar of the what-if to the floor: the network answers."""
+    answer = view.locator(".ev-prediction").inner_text()
+    chart = view.locator(".ev-chart")
+    drag(page, chart, (46, 60), (46, chart.bounding_box()["height"] - 4))
+    expect(view.locator(".ev-prediction")).not_to_have_text(answer, timeout=15_000)
+    expect(view.locator(".effv2viz-gates")).to_have_attribute("data-gate", "0.000", timeout=15_000)
+
+
+def step_back(page, view):
+    view.get_by_role("button", name="back").click()
+    expect(view.locator(".effv2viz-stepper")).to_have_attribute("data-step", "3")
+
+
+def measure_the_total(page, view):
+    """Asks the attribution explorer another question, and runs it."""
+    before = view.locator(".effv2viz-table").first.inner_text()
+    view.get_by_label("baseline", exact=True).select_option(index=1)
+    view.get_by_role("button", name="run").click()
+    expect(view.locator(".effv2viz-table").first).not_to_have_text(before, timeout=60_000)
+
+
+TOUCH = {
+    "GateExplorer": (".effv2viz-gate-explorer", select_gates),
+    "WhatIf": (".effv2viz-what-if", shut_the_tallest_gate),
+    "SEStepper": (".effv2viz-se-stepper", step_back),
+    "AttributionExplorer": (".effv2viz-attribution-explorer", measure_the_total),
+}
+TOUCHED = {
+    "00-start-here": ["GateExplorer"],
+    "03-scale": ["SEStepper"],
+    "06-intervening": ["WhatIf"],
+    "08-attribution-of-gates": ["AttributionExplorer"],
+}
+
+
+@pytest.mark.parametrize("lesson", TOUCHED)
 def test_from_the_first_cell_to_the_last(visit, lab, lesson):
     seen = visit(f"{lesson}.ipynb")
     page = seen.page
-    answered = 0
+    answered, touched = 0, []
     for number, kind in enumerate(page.evaluate(CELLS)):
         page.locator(RUN).first.click()
         if kind != "code":
@@ -61,12 +118,18 @@ def test_from_the_first_cell_to_the_last(visit, lab, lesson):
             answered += 1
         elif "not finished" in shown:
             answer_quiz(page, cell.locator(".effv2viz-quiz"))
+        elif (view := shown.partition("(")[0]) in TOUCH and view not in touched:
+            name, touch = TOUCH[view]
+            cell.locator(name).scroll_into_view_if_needed()
+            touch(page, cell.locator(name))
+            touched.append(view)
         else:
             continue
         page.locator(
             f"[data-windowed-list-index='{number + 1}'] .jp-InputPrompt"
         ).click()  # or this cell would run again
     done = json.loads((lab.folder / "progress.json").read_text())
+    assert touched == TOUCHED[lesson]
     assert answered == len(done["lessons"][lesson]["predictions"]) > 0
     if lesson == "00-start-here":
         assert 0 <= done["quiz"]["before"] <= 10
