@@ -118,7 +118,7 @@ def page():
         "  training pictures; so runs of one seed are pairs. Accuracy is that of the averaged weights at the end: nothing is",
         "  chosen by test accuracy.",
         "- Brackets: 95 % intervals of Student's t over seeds. **A new seed**: where the accuracy of one more seed lies, 95 %",
-        "  prediction interval. With so few seeds these are wide, and near 100 % they pass it, which no accuracy can.",
+        "  prediction interval. With so few seeds these are wide; where they would pass 0 or 100 %, they are cut.",
         f"- {len(main_runs)} runs, {seconds:.1f} hours of one CPU core; {versions}. Run them again:",
         "  `effv2viz train ablation --workers 2`.",
         "",

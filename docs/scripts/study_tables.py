@@ -27,9 +27,13 @@ def table(head, rows):
     ]
 
 
-def number(interval, sign=False):
-    form = "{:+.1f} [{:+.1f}, {:+.1f}]" if sign else "{:.1f} [{:.1f}, {:.1f}]"
-    return form.format(interval.mean, interval.low, interval.high)
+def bounds(interval):
+    """Of an accuracy, which lies between 0 and 100 %."""
+    return f"[{max(0, interval.low):.1f}, {min(100, interval.high):.1f}]"
+
+
+def difference(interval):
+    return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"
 
 
 def cells(values):
@@ -38,16 +42,17 @@ def cells(values):
         return ["0", "not run"]
     if len(values) == 1:
         return ["1", f"{next(iter(values.values())):.1f}"]
-    return [str(len(values)), number(mean_interval(list(values.values())))]
+    interval = mean_interval(list(values.values()))
+    return [str(len(values)), f"{interval.mean:.1f} {bounds(interval)}"]
 
 
 def against(values, other):
     shared = set(values) & set(other)
-    return number(paired_interval(values, other), sign=True) if len(shared) > 1 else "too few seeds"
+    return difference(paired_interval(values, other)) if len(shared) > 1 else "too few seeds"
 
 
 def expected(values):
-    return number(prediction_interval(list(values.values()))).partition(" ")[2] if len(values) > 1 else ""
+    return bounds(prediction_interval(list(values.values()))) if len(values) > 1 else ""
 
 
 def main_table(part, kinds):
@@ -55,8 +60,8 @@ def main_table(part, kinds):
     rows = []
     for kind in kinds:
         values = RESULTS.accuracies(part=part, attention=kind)
-        difference = "" if kind == "none" else against(values, none)
-        rows.append([NAMES[kind], *cells(values), difference, expected(values)])
+        less_none = "" if kind == "none" else against(values, none)
+        rows.append([NAMES[kind], *cells(values), less_none, expected(values)])
     head = ["attention", "seeds", "accuracy, %", "less none, by seed, points", "a new seed, 95 %"]
     return table(head, rows)
 
@@ -121,7 +126,7 @@ def new_seed_table():
             continue
         interval = prediction_interval(values)
         inside = "yes" if new in interval else "no"
-        rows.append([NAMES[kind], str(seed), f"[{interval.low:.1f}, {interval.high:.1f}]", f"{new:.1f}", inside])
+        rows.append([NAMES[kind], str(seed), bounds(interval), f"{new:.1f}", inside])
     return table(["attention", "new seed", "predicted from the seeds before, 95 %", "accuracy, %", "inside"], rows)
 
 
