@@ -48,7 +48,7 @@ def signed_colours(values: np.ndarray, limit: float, picture: np.ndarray | None 
     """A map in colours.
 
     Args:
-        values: (H, W): blue below zero, white at zero, vermillion above, dark grey where NaN.
+        values: (H, W): blue below zero, white at zero, orange above, dark grey where NaN.
         limit: the end of the scale.
         picture: (H, W, 3) in [0, 1]: is seen in grey where the map is near zero, and not where it is far from it.
 
@@ -132,7 +132,7 @@ def attribution_figure(
     scale = "one scale for all maps" if shared else "a scale for each column"
     missing = any(np.isnan(values).any() for values in columns.values())
     note = "; dark grey: no number (NaN)" if missing else ""
-    figure.supxlabel(f"{unit}, {scale}\nblue speaks against, vermillion for{note}", fontsize=9)
+    figure.supxlabel(f"{unit}, {scale}\nblue speaks against, orange for{note}", fontsize=9)
     return figure
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from effv2viz.figures.gates import CHOSEN, GATE, draw_map
 
@@ -19,7 +20,7 @@ def stepper_figure(
     gate: np.ndarray,
     after: np.ndarray,
 ) -> Figure:
-    """Feature map, squeeze, what each hidden unit adds to the logit, gate, scaled map.
+    """Feature map, squeeze, what each hidden value adds to the logit, gate, scaled map.
 
     Args:
         site: its name.
@@ -32,7 +33,7 @@ def stepper_figure(
         after: (H, W), the map after scaling. Both maps share one colour scale.
     """
     figure = Figure(figsize=(12, 2.7), layout="constrained")
-    figure.suptitle(f"SE at {site}, channel {channel}", fontsize=10)
+    figure.suptitle(f"SE at {site}, channel {channel}", fontsize=10, x=0.01, ha="left")
     panels = figure.subplots(1, 5)
     both = np.concatenate([before.ravel(), after.ravel()])
     low, high = float(both.min()), float(both.max())
@@ -47,7 +48,9 @@ def stepper_figure(
         panels[number].set_title(title, fontsize=9)
         panels[number].set_xlabel(f"{len(values)} channels", fontsize=8)
     panels[2].bar(range(len(contributions)), contributions, color=[GATE if c < 0 else CHOSEN for c in contributions])
-    panels[2].set_title(f"what {len(contributions)} hidden units add", fontsize=9)
+    panels[2].set_title("what each adds to the logit", fontsize=9)
+    panels[2].xaxis.set_major_locator(MaxNLocator(integer=True))
+    panels[2].set_xlabel(f"{len(contributions)} hidden values", fontsize=8)
     draw_map(panels[4], after, limits=limits, title=f"scaled by {gate[channel]:.3f}")
     for panel in panels[step + 1 :]:
         panel.set_visible(False)

@@ -42,7 +42,7 @@ class Block:
         size = f"{self.inputs} to {self.width} to {self.outputs} channels"
         stride = f", stride {self.stride}" if self.stride > 1 else ""
         if self.site:
-            squeeze = f" through {self.squeeze} hidden units" if self.squeeze else ""
+            squeeze = f" through {self.squeeze} hidden values" if self.squeeze else ""
             return f"{self.name}: {self.kind}, {size}{stride}, SE with {self.width} gates{squeeze}"
         return f"{self.name}: {self.kind}, {size}{stride}, no SE"
 

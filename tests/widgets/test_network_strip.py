@@ -45,7 +45,7 @@ def test_it_leads_another_view_and_says_what_is_wrong(tmp_path):
     traitlets.link((strip, "site"), (view, "site"))
     strip._front.set_state({"site": "stage4.1"})
     assert (view.site, view._front.row) == ("stage4.1", "stage4.1")
-    assert strip.message == "stage4.1: MBConv, 40 to 160 to 40 channels, SE with 160 gates through 10 hidden units."
+    assert strip.message == "stage4.1: MBConv, 40 to 160 to 40 channels, SE with 160 gates through 10 hidden values."
     strip._front.set_state({"site": "stage1.0"})
     assert "stage1.0" in strip._front.error
     assert strip.site == strip._front.site == view.site == "stage4.1"

@@ -31,7 +31,7 @@ export function unpack(bytes, { channels: C, hidden: R }) {
     found[name] = whole.subarray(at, at + count);
     at += count;
   }
-  if (at !== whole.length) throw new Error(`${whole.length} numbers for a site of ${C} channels and ${R} hidden units`);
+  if (at !== whole.length) throw new Error(`${whole.length} numbers for a site of ${C} channels and ${R} hidden values`);
   return /** @type {Numbers} */ (found);
 }
 
