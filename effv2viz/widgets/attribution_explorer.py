@@ -112,6 +112,7 @@ class AttributionExplorer(SiteView):
             question = self.question()
             if question not in self._answers:
                 self._show_running(True)
+                self._say(self._before())
                 self._worker = Worker(lambda cancel: self._answer(question, cancel), self._finished)
         return self
 
@@ -290,7 +291,7 @@ class AttributionExplorer(SiteView):
             caption = f"red for, blue against; full colour at {limit:.2g}"
             pictures.append(Picture(self._title(), caption, coloured))
         self._message = self._sentence()
-        self._cost.value = f"<span>{html.escape(self._outcome or self._before())}</span>"
+        self._say(self._outcome or self._before())
         self._checks.value = _as_html("How far to believe it", _CHECKS, self.checks())
         self._strongest.value = _as_html("The strongest gates of all sites", _STRONGEST, self.strongest())
         self._tell(**pack_pictures(pictures), warning=experiment.warning(self.image))
@@ -302,6 +303,9 @@ class AttributionExplorer(SiteView):
             control.value = getattr(self, name)
         self._show_running(self._running)
         super()._put_back()
+
+    def _say(self, text: str) -> None:
+        self._cost.value = f"<span>{html.escape(text)}</span>"
 
     def _pressed(self) -> None:
         if not self._running:
@@ -326,7 +330,7 @@ class AttributionExplorer(SiteView):
 
         self._bar.value = 0
         answer = question.ask(self._experiment, self._exact_top, cancel, progress)
-        self._answers[question] = (answer, checks(self._experiment, question, answer))
+        self._answers[question] = (answer, checks(self._experiment, question, answer, cancel))
 
     def _finished(self, error: Exception | None) -> None:
         """Shows the answer, on the worker's thread. What went wrong is said, and what was there stays."""

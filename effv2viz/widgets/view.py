@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from effv2viz.figures import save_figure, to_png
 from effv2viz.suggestions import unknown_name
+from effv2viz.widgets.beside_cells import hear_beside_cells
 from effv2viz.widgets.front_end import FrontEnd
 from effv2viz.widgets.html_host import write_page
 
@@ -122,6 +123,7 @@ class View(traitlets.HasTraits):
 
     def _begin(self, **choices: Any) -> None:
         """Sets the first choices and shows them. What goes wrong is raised, since there is no view yet."""
+        hear_beside_cells(self.widget)
         with self._settled():
             for name, value in choices.items():
                 setattr(self, name, value)

@@ -1,5 +1,6 @@
 """The attribution explorer in a real notebook: run, read, cancel, and interrupt a cell that waits."""
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.reading import ask
@@ -7,7 +8,7 @@ from tests.browser.reading import ask
 SLOW = """import effv2viz as ev, time
 model = ev.create_model("efficientnetv2_nano", weights="fashion")
 own = model.forward
-model.forward = lambda x: (time.sleep(0.1 * len(x)), own(x))[1]
+model.forward = lambda x: (time.sleep(0.3), own(x))[1]
 w = ev.attribution_explorer(model)
 w"""
 
@@ -33,12 +34,42 @@ def test_run_and_read(page_of):
     assert (seen.outside, seen.errors) == ([], [])
 
 
+RUN = """(code) => {
+    window.running = true;
+    window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({code}).done
+        .then(() => { window.running = false; });
+}"""
+
+
+@pytest.mark.parametrize(
+    "cell", ["w.run().wait()", "w.run()\ntime.sleep(12)"], ids=["it waits", "it does something else"]
+)
+def test_a_click_cancels_while_a_cell_runs(page_of, cell):
+    """A view that a cell has made or changed answers beside that cell."""
+    seen = page_of([SLOW, "w.explains, w.method = 'pixels', 'shapley_sampling'"], "busy-cancel.ipynb")
+    page = seen.page
+    root = page.locator(".effv2viz-attribution-explorer")
+    root.scroll_into_view_if_needed()
+    cancel = root.get_by_role("button", name="cancel")
+    page.evaluate(RUN, cell)
+    expect(cancel).to_be_enabled(timeout=30_000)
+    page.wait_for_timeout(500)
+    cancel.click()
+    expect(root.get_by_text("nothing has changed")).to_be_visible(timeout=2_000)
+    if "sleep" in cell:
+        assert page.evaluate("window.running")
+    page.wait_for_function("!window.running")
+    assert ask(page, "(w.running, w.result)") == [False, None]
+    assert (seen.outside, seen.errors) == ([], [])
+
+
 def test_cancel_by_button_and_by_interrupt(page_of):
     seen = page_of([SLOW], "cancelled.ipynb")
     page = seen.page
     root = page.locator(".effv2viz-attribution-explorer")
     root.scroll_into_view_if_needed()
-    root.get_by_label("method", exact=True).select_option("Integrated gradients")
+    root.get_by_label("explain", exact=True).select_option("pixels")
+    root.get_by_label("method", exact=True).select_option("Shapley values of regions")
     run, cancel = (root.get_by_role("button", name=name) for name in ("run", "cancel"))
     run.click()
     expect(cancel).to_be_enabled()

@@ -95,6 +95,33 @@ def test_cancel_leaves_everything_as_it_was(view, model, monkeypatch):
     assert view.run().wait(60).result is not None
 
 
+@pytest.mark.parametrize("method", ["saliency", "smoothgrad"])
+def test_cancel_stops_before_the_next_forward_also_in_the_checks(view, model, method):
+    """A run is cancelled after each of its forwards in turn: none follows."""
+    view.explains, view.method = "pixels", method
+    view.question().cost(view._experiment)
+    forwards, last = 0, None
+
+    def count(module, inputs, output):
+        nonlocal forwards
+        forwards += 1
+        if forwards == last:
+            view.cancel()
+
+    hook = model.register_forward_hook(count)
+    try:
+        view.run().wait(60)
+        whole = forwards
+        assert whole > 10
+        view._answers.clear()
+        for last in range(1, whole):
+            forwards = 0
+            view.run().wait(60)
+            assert (forwards, view.result) == (last, None)
+    finally:
+        hook.remove()
+
+
 def test_what_goes_wrong_in_the_network_is_said(view, model, monkeypatch):
     view.run().wait(60)
     good = {row["channel"]: row["attribution"] for row in view.table()}
