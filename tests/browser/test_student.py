@@ -58,9 +58,11 @@ def select_gates(page, view):
     chart = view.locator(".ev-chart")
     drag(page, chart, (150, 60), (260, 80))
     expect(view.locator(".ev-status")).to_contain_text("channels are selected", timeout=15_000)
-    box = chart.bounding_box()
+    root = view.locator(".effv2viz-gates")
+    before, box = root.get_attribute("data-channel"), chart.bounding_box()
     page.mouse.click(box["x"] + 300, box["y"] + 100)
-    channel = view.locator(".effv2viz-gates").get_attribute("data-hover").split()[1]
+    expect(root).not_to_have_attribute("data-channel", before)
+    channel = root.get_attribute("data-channel")
     expect(view.locator(".ev-pictures")).to_contain_text(f"channel {channel} before", timeout=15_000)
 
 
