@@ -294,7 +294,8 @@ class AttributionExplorer(SiteView):
         self._say(self._outcome or self._before())
         self._checks.value = _as_html("How far to believe it", _CHECKS, self.checks())
         self._strongest.value = _as_html("The strongest gates of all sites", _STRONGEST, self.strongest())
-        self._tell(**pack_pictures(pictures), warning=experiment.warning(self.image))
+        second = [key for key in (ATTRIBUTION, EXACT) if key in self._row()]
+        self._tell(**pack_pictures(pictures), warning=experiment.warning(self.image), second=second)
 
     def _put_back(self) -> None:
         self._menus["method"].options = self._methods()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from effv2viz.figures.site_views import compare_figure
 from effv2viz.probing import GateStatistics, Trace, trace
 from effv2viz.suggestions import unknown_name
-from effv2viz.widgets.experiment import Experiment, as_array
+from effv2viz.widgets.experiment import Experiment, as_array, per_channel
 from effv2viz.widgets.packing import GATE, REFERENCE, Column
 from effv2viz.widgets.site_view import Row, SiteView
 
@@ -174,7 +174,7 @@ def compare_gates(
             gate statistics, whose means for two classes are compared;
             a mapping from names to networks with the same sites, such as a trained and an untrained one, whose mean
             gates over the pictures are compared; or to traces (the mean over their images), gate statistics (the mean
-            over all classes) or {site: (C,)}.
+            over all classes) or {site: (C,)}. Gates that are maps count as their means over positions.
         images: as ``explore`` takes them, where networks are compared.
         labels: what each picture shows.
         classes: names of the classes, where gate statistics are compared.
@@ -191,7 +191,7 @@ def _named_gates(
 ) -> dict[str, dict[str, np.ndarray]]:
     """What is compared: {name: {site: (C,)}}."""
     if what is None or isinstance(what, nn.Module):
-        experiment = Experiment(what, images, labels)
+        experiment = Experiment(what, images, labels, maps=True)
         run = trace(experiment.model, experiment.images, batch_size=32, keep_on="cpu")
         return {name: _of(run[i], name) for name, i in experiment.picture_labels()}
     if isinstance(what, GateStatistics):
@@ -209,7 +209,7 @@ def _named_gates(
     found = {}
     for name, source in what.items():
         if isinstance(source, nn.Module):
-            experiment = Experiment(source, images, labels)
+            experiment = Experiment(source, images, labels, maps=True)
             source = trace(source, experiment.images, batch_size=32, keep_on="cpu")
         found[str(name)] = _of(source, str(name))
     return found
@@ -217,7 +217,7 @@ def _named_gates(
 
 def _of(source: Any, name: str) -> dict[str, np.ndarray]:
     if isinstance(source, Trace):
-        return {site: as_array(one.gate.mean(0)) for site, one in source.items()}
+        return {site: as_array(per_channel(one.gate).mean(0)) for site, one in source.items()}
     if isinstance(source, GateStatistics):
         return {site: as_array(one.mean) for site, one in source.items()}
     if isinstance(source, Mapping):

@@ -14,7 +14,7 @@ from effv2viz.datasets import fashion_sample, load_images
 from effv2viz.models import create_model
 from effv2viz.probing import GateStatistics, SiteTrace, Trace, shipped_gates, trace
 from effv2viz.probing.guards import checked_images
-from effv2viz.probing.sites import choose_channel_sites
+from effv2viz.probing.sites import choose_channel_sites, choose_sites
 from effv2viz.suggestions import unknown_name
 from effv2viz.widgets.packing import GATE, REFERENCE, Column
 
@@ -31,10 +31,11 @@ class Experiment:
         labels: what each picture shows.
         statistics: of the gates; those that ship with named weights where left out.
         columns: more numbers of every gate, by name and site: (C,), or (N, C) for N images.
+        maps: whether gates may be maps, such as GE's; each then counts as its mean over positions.
 
     Raises:
-        ValueError: for a network without SE or with gates that are maps, labels that do not match, pictures that cannot
-            be used, or columns that do not fit.
+        ValueError: for a network without SE, or with gates that are maps where they may not be; labels that do not
+            match, pictures that cannot be used, or columns that do not fit.
     """
 
     def __init__(
@@ -44,11 +45,14 @@ class Experiment:
         labels: Sequence[str] | None = None,
         statistics: GateStatistics | None = None,
         columns: Extra | None = None,
+        *,
+        maps: bool = False,
     ) -> None:
         if model is None:
             model = create_model("efficientnetv2_nano", weights="fashion")
         self.model = model
-        self.sites = {site.name: site for site in choose_channel_sites(model)}
+        choose = choose_sites if maps else choose_channel_sites
+        self.sites = {site.name: site for site in choose(model)}
         self.classes: tuple[str, ...] | None = getattr(model, "classes", None)
         self.preprocessing = getattr(model, "preprocessing", None)
         if images is None:
@@ -129,14 +133,26 @@ class Experiment:
             return False
         return bool(self.preprocessing.out_of_domain(self.images[image][None])[0])
 
+    @property
+    def has_maps(self) -> bool:
+        """Whether some gates are maps, so that their means are shown."""
+        return any(site.spatial for site in self.sites.values())
+
     def warning(self, image: int) -> str:
-        """What to say of a picture out of domain; empty for others."""
-        if not self.out_of_domain(image):
-            return ""
-        return (
-            f"Out of domain. This network was trained on {self.preprocessing.domain}. "  # type: ignore[union-attr]
-            "Its answer here says nothing about the picture."
-        )
+        """What to say of a picture out of domain, and of what a network does beside a gate for each channel."""
+        said = []
+        if self.out_of_domain(image):
+            said.append(
+                f"Out of domain. This network was trained on {self.preprocessing.domain}. "  # type: ignore[union-attr]
+                "Its answer here says nothing about the picture."
+            )
+        if self.has_maps:
+            said.append(
+                "The gates of this network are maps: a channel has one at each position. Shown are their means."
+            )
+        if any(site.kind == "cbam" for site in self.sites.values()):
+            said.append("After its gates CBAM multiplies every channel by one map of places, which is not shown.")
+        return " ".join(said)
 
     def class_name(self, k: int) -> str:
         """The name of a class, or its number in words."""
@@ -145,7 +161,8 @@ class Experiment:
     def columns(self, image: int) -> list[Column]:
         """What ``rows`` says of each gate."""
         some = list(self.rows(image).values())
-        found = [Column(GATE, "gate of this picture" if self.statistics is not None else "gate")]
+        gate = "mean of the gate's map" if self.has_maps else "gate"
+        found = [Column(GATE, f"{gate} of this picture" if self.statistics is not None else gate)]
         if self.statistics is not None:
             found.append(Column(REFERENCE, "mean over the training set"))
         for key in some[0]:
@@ -160,7 +177,7 @@ class Experiment:
 
     def _row(self, image: int, site: str) -> dict[str, np.ndarray]:
         run = self.gates(image)[site]
-        row = {GATE: as_array(run.gate[0])}
+        row = {GATE: as_array(per_channel(run.gate)[0])}
         if self.statistics is not None:
             row[REFERENCE] = as_array(self.statistics[site].mean)
         if all(one.squeeze is not None and one.squeeze.shape == one.gate.shape for one in self.gates(image).values()):
@@ -201,6 +218,11 @@ class Experiment:
     def _maps(self, image: int, site: str) -> SiteTrace:
         """One site of one picture, with its maps before and after scaling."""
         return trace(self.model, self.images[image : image + 1], sites=[site], features=True, keep_on="cpu")[site]
+
+
+def per_channel(gate: Tensor) -> Tensor:
+    """Gates (N, C); of maps (N, C, H, W) their means over positions."""
+    return gate.flatten(2).mean(2) if gate.ndim > 2 else gate
 
 
 def as_array(tensor: Tensor) -> np.ndarray:

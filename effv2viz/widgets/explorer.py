@@ -48,7 +48,7 @@ class GateExplorer(SiteView):
         columns: Extra | None = None,
     ) -> None:
         super().__init__("gate explorer")
-        self._experiment = Experiment(model, images, labels, statistics, columns)
+        self._experiment = Experiment(model, images, labels, statistics, columns, maps=True)
         self._build()
         self._begin_at(list(self._experiment.sites)[-1])
 
@@ -83,6 +83,8 @@ class GateExplorer(SiteView):
             caption = f"shows: {experiment.labels[self.image]}\n{caption}"
         if self.out_of_domain:
             caption += "\nOUT OF DOMAIN"
+        if self._spatial:
+            caption += "\ngates: means of maps"
         row = self._row()
         return explorer_figure(
             picture=experiment.pixels(self.image),
@@ -158,11 +160,15 @@ class GateExplorer(SiteView):
         before, after = self._maps()
         both = np.concatenate([before.ravel(), after.ravel()])
         limits = (float(both.min()), float(both.max()))
+        factor = "its map" if self._spatial else f"{gate:.3f}"
         pictures = [
             Picture("what the network sees", experiment.labels[self.image], experiment.pixels(self.image)),
             Picture(f"channel {self.channel} before", "activation, one scale for both", before, limits),
-            Picture(f"after: times {gate:.3f}", f"{self.site}, {before.shape[0]} x {before.shape[1]}", after, limits),
+            Picture(f"after: times {factor}", f"{self.site}, {before.shape[0]} x {before.shape[1]}", after, limits),
         ]
+        if self._spatial:
+            own = as_array(experiment.gates(self.image)[self.site].gate[0, self.channel])
+            pictures.insert(2, Picture("its gate, a map", f"mean {gate:.3f}", own))
         shares = [{"label": name, "value": probability} for name, probability in self.prediction()]
         self._message = self._sentence(row)
         self._tell(
@@ -187,12 +193,17 @@ class GateExplorer(SiteView):
     def _content(self) -> int:
         return self.image
 
+    @property
+    def _spatial(self) -> bool:
+        return self._experiment.sites[self.site].spatial
+
     def _sentence(self, row: Row) -> str:
         z = f"squeeze {row['squeeze'][self.channel]:.3f}, " if "squeeze" in row else ""
         usual = ""
         if REFERENCE in row:
             usual = f", its mean over the training set is {row[REFERENCE][self.channel]:.3f}"
-        return f"Channel {self.channel} of {self.site}: {z}gate {row[GATE][self.channel]:.3f}{usual}."
+        gate = "mean of its gate's map" if self._spatial else "gate"
+        return f"Channel {self.channel} of {self.site}: {z}{gate} {row[GATE][self.channel]:.3f}{usual}."
 
     def _maps(self) -> tuple[np.ndarray, np.ndarray]:
         """The channel's map before and after scaling, each (H, W)."""
@@ -218,6 +229,8 @@ def explore(
 ) -> GateExplorer:
     """The gate explorer: pick a picture and a site, see the gate of every channel, and what one gate does to its map.
 
+    Gates that are maps themselves, as GE's are, count as their means over positions.
+
     Args:
         model: any network that ``find_se`` finds sites in; the bundled one where left out.
         images: the network's input (N, 3, H, W) float, or anything that ``load_images`` takes; one picture of each
@@ -228,7 +241,6 @@ def explore(
             example ``{"ablation": {site: ev.ablate_gates(...), ...}}``.
 
     Raises:
-        ValueError: for a network without SE or with gates that are maps, labels or columns that do not match, or
-            pictures that cannot be used.
+        ValueError: for a network without SE, labels or columns that do not match, or pictures that cannot be used.
     """
     return GateExplorer(model, images, labels=labels, statistics=statistics, columns=columns)

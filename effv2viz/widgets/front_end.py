@@ -54,6 +54,9 @@ class GatesFrontEnd(FrontEnd):
     channel = traitlets.Int().tag(sync=True)
     order = traitlets.Unicode("value").tag(sync=True)
     mode = traitlets.Enum(("bars", "strip"), "bars").tag(sync=True)
+    second = traitlets.List(traitlets.Unicode(), help="Columns in a chart under the gates: bars, then marks.").tag(
+        sync=True
+    )
     colour = traitlets.Unicode("gate", help="The column that the strip is coloured by.").tag(sync=True)
     selection = traitlets.List(traitlets.Int(), help="The channels that are brushed.").tag(sync=True)
     aligned = traitlets.Bool(help="Whether all rows are sorted as the chosen one is.").tag(sync=True)

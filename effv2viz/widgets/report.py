@@ -31,12 +31,11 @@ def write_report(path: str | Path, model: nn.Module, images: Tensor, labels: Seq
         labels: what each picture shows.
 
     Raises:
-        ValueError: for a network without SE or with gates that are maps, another ending, labels that do not match, or
-            pictures that cannot be used.
+        ValueError: for a network without SE, another ending, labels that do not match, or pictures that cannot be used.
     """
     if Path(path).suffix.lower() != ".html":
         raise ValueError(f"cannot write a report as {Path(path).name!r}: end the name in .html")
-    experiment = Experiment(model, images, labels)
+    experiment = Experiment(model, images, labels, maps=True)
     columns = _attributions(experiment)
     strip = NetworkStrip(model)
     sections: list[Section] = [(strip.heading(), strip.front_ends())]

@@ -91,11 +91,15 @@ class SEStepper(View):
         self, model: nn.Module | None = None, images: Any = None, *, labels: Sequence[str] | None = None
     ) -> None:
         super().__init__()
-        self._experiment = Experiment(model, images, labels)
+        self._experiment = Experiment(model, images, labels, maps=True)
         every = self._experiment.sites.values()
         self._sites = [site for site in every if site.squeeze_channels and site.anatomy.expand and site.anatomy.hidden]
         if not self._sites:
-            raise ValueError("no site has a bottleneck: the stepper shows SE with squeeze, hidden and gate")
+            kinds = ", ".join(sorted({site.kind for site in every}))
+            raise ValueError(
+                f"the sites of this network are of kind {kinds}: the stepper shows one squeeze, one hidden layer and "
+                "one gate for each channel, as SE has them"
+            )
         self._excitation = lru_cache(maxsize=4)(self._excitation_once)
         self._sent: tuple[int, str] | None = None
         self._build()

@@ -61,5 +61,5 @@ def test_steps_from_the_page_and_from_python(tmp_path):
     for ending in (".png", ".html"):
         view.save(tmp_path / f"view{ending}")
     assert {"text/plain", "image/png"} <= set(view._repr_mimebundle_())
-    with pytest.raises(ValueError, match="no site has a bottleneck"):
+    with pytest.raises(ValueError, match="of kind eca: the stepper shows one squeeze"):
         ev.se_stepper(ev.create_model("efficientnetv2_pico", attention="eca"), torch.zeros(1, 3, 48, 48))

@@ -106,6 +106,18 @@ export function ramp(colours) {
   });
 }
 
+/** The largest above and the lowest below zero of some numbers in an order; unknown ones (NaN) are left out.
+ * @param {Float32Array} values @param {Int32Array} order @param {number} from @param {number} to @returns {[number, number]} */
+export function extremes(values, order, from, to) {
+  let [low, high] = [0, 0];
+  for (let i = from; i < to; i += 1) {
+    const value = values[order[i]];
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
 /** Asks the kernel one thing at a time. Unfinished edits that wait are replaced by newer ones; finished ones are kept. */
 export class Requests {
   /** @param {(message: Edit & {id: string}) => void} send @param {string} prefix of the ids of one view */
@@ -156,6 +168,7 @@ export function said(value) {
 /** @type {Record<string, number>} */
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
 const SPACE = { top: 10, right: 10, bottom: 26 };
+const SECOND = 150; // pixels, of the second chart with its legend
 let views = 0;
 
 /** @template {keyof HTMLElementTagNameMap} Tag
@@ -276,6 +289,7 @@ class GatesView {
       ["change:row", () => this.rowChanged()],
       ["change:channel", () => this.channelChanged()],
       ["change:order", () => this.reorder()],
+      ["change:second", () => this.resized()],
       ["change:mode", () => { this.whole(false); this.resized(); }],
       ["change:colour", () => this.draw()],
       ["change:selection", () => this.drawOver()],
@@ -351,6 +365,7 @@ class GatesView {
     labelOf(this.modeChoice).hidden = rows.length < 2;
     this.takeEdits();
     this.whole(false);
+    this.resized();
   }
 
   takeEdits() {
@@ -481,7 +496,8 @@ class GatesView {
     const box = this.chart.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left - this.left, event.clientY - box.top - SPACE.top];
     const inside = Math.max(0, Math.min(this.width - 1e-6, x));
-    if (!this.gesture && (x < 0 || x > this.width || y < -SPACE.top || y > this.height)) return null;
+    const most = this.second.length ? this.chart.clientHeight : this.height;
+    if (!this.gesture && (x < 0 || x > this.width || y < -SPACE.top || y > most)) return null;
     const position = Math.floor(this.span[0] + (inside / this.width) * (this.span[1] - this.span[0]));
     const { rows } = this.matrix;
     const line = Math.max(0, Math.min(rows.length - 1, Math.floor((y / this.height) * rows.length)));
@@ -613,7 +629,15 @@ class GatesView {
 
   get left() { return this.strip ? 92 : 44; }
   get width() { return Math.max(1, this.chart.clientWidth - this.left - SPACE.right); }
-  get height() { return Math.max(1, this.chart.clientHeight - SPACE.top - SPACE.bottom); }
+  get height() { return Math.max(1, this.chart.clientHeight - SPACE.top - SPACE.bottom - this.secondHeight); }
+  get secondHeight() { return this.second.length ? SECOND : 0; }
+
+  /** The columns under the gates: bars, and marks beside them. @returns {Column[]} */
+  get second() {
+    if (this.strip) return [];
+    /** @type {string[]} */ const keys = this.model.get("second");
+    return this.matrix.columns.filter(({ key }) => keys.includes(key));
+  }
 
   /** The vertical axis: 0 to 1, wider where a gate was scaled beyond. @returns {[number, number]} */
   get range() {
@@ -629,7 +653,7 @@ class GatesView {
   resized() {
     const lines = this.matrix.rows.length;
     const tall = this.strip ? Math.max(60, Math.min(640, lines * Math.max(8, Math.min(22, 420 / lines)))) : 210;
-    this.chart.style.height = `${tall + SPACE.top + SPACE.bottom}px`;
+    this.chart.style.height = `${tall + SPACE.top + SPACE.bottom + this.secondHeight}px`;
     this.draw();
   }
 
@@ -741,11 +765,78 @@ class GatesView {
     pen.textAlign = "left";
     pen.textBaseline = "alphabetic";
     this.legend(pen, reference);
+    if (this.second.length) this.drawSecond(pen);
+  }
+
+  /** Where the second chart lies: its top, its middle, and pixels for a unit of its largest number. */
+  secondPlace() {
+    const most = Math.max(...this.second.flatMap(({ key }) => {
+      const values = this.values(key, this.row) ?? new Float32Array(0);
+      return extremes(values, this.order(this.row), 0, values.length).map(Math.abs);
+    })) || 1;
+    const top = SPACE.top + this.height + SPACE.bottom + 8;
+    const half = (SECOND - 8 - SPACE.bottom) / 2;
+    return { top, middle: top + half, half, most };
+  }
+
+  /** Numbers of either sign under the gates, channels in the same places. @param {CanvasRenderingContext2D} pen */
+  drawSecond(pen) {
+    const [order, [bars, marks]] = [this.order(this.row), this.second];
+    const values = this.values(bars.key, this.row) ?? new Float32Array(0);
+    const { top, middle, half, most } = this.secondPlace();
+    const [ink, faint, more, less] = ["ink", "faint", "more", "gate"].map((name) => this.colour(name));
+    pen.textAlign = "right";
+    pen.textBaseline = "middle";
+    for (const [value, y] of /** @type {[number, number][]} */ ([[most, top], [0, middle], [-most, middle + half]])) {
+      pen.fillStyle = ink;
+      pen.fillText(value === 0 ? "0" : said(value), this.left - 4, y);
+      pen.fillStyle = faint;
+      pen.fillRect(this.left, Math.round(y), this.width, 1);
+    }
+    pen.save();
+    pen.beginPath();
+    pen.rect(this.left, top - 4, this.width, 2 * half + 8);
+    pen.clip();
+    const step = this.width / (this.span[1] - this.span[0]);
+    const wide = Math.max(1, step);
+    const bound = Math.min(order.length, Math.ceil(this.span[1]));
+    for (let x = 0; x < this.width; x += wide) {
+      const from = Math.floor(this.span[0] + x / step + 1e-6);
+      const to = step >= 1 ? from + 1 : Math.floor(this.span[0] + (x + 1) / step) + 1;
+      const [low, high] = extremes(values, order, from, Math.min(bound, to));
+      const [left, right] = [Math.round(this.left + x), Math.round(this.left + x + wide)];
+      pen.fillStyle = more;
+      pen.fillRect(left, middle, right - left - (step > 4 ? 1 : 0), (-high / most) * half);
+      pen.fillStyle = less;
+      pen.fillRect(left, middle, right - left - (step > 4 ? 1 : 0), (-low / most) * half);
+    }
+    if (marks) {
+      const numbers = this.values(marks.key, this.row) ?? values;
+      pen.strokeStyle = ink;
+      for (let i = Math.floor(this.span[0]); i < bound; i += 1) {
+        if (Number.isNaN(numbers[order[i]])) continue;
+        pen.strokeRect(this.x(i) + step / 2 - 2.5, middle - (numbers[order[i]] / most) * half - 2.5, 5, 5);
+      }
+    }
+    pen.restore();
+    pen.textAlign = "left";
+    pen.textBaseline = "alphabetic";
+    const y = this.chart.clientHeight - 8;
+    let x = this.left;
+    for (const [colour, text] of [[more, `${bars.label} for`], [less, "against"], ...(marks ? [["", marks.label]] : [])]) {
+      pen.fillStyle = colour || ink;
+      pen.strokeStyle = ink;
+      if (colour) pen.fillRect(x, y - 9, 10, 10);
+      else pen.strokeRect(x + 2.5, y - 6.5, 5, 5);
+      pen.fillStyle = ink;
+      pen.fillText(text, x + 14, y);
+      x += pen.measureText(text).width + 30;
+    }
   }
 
   /** @param {CanvasRenderingContext2D} pen @param {Float32Array | null} reference */
   legend(pen, reference) {
-    const y = this.chart.clientHeight - 8;
+    const y = SPACE.top + this.height + SPACE.bottom - 8;
     const shown = Math.min(this.count, Math.round(this.span[1] - this.span[0]));
     let x = this.left;
     /** @param {string} colour @param {string} text @param {number} size */
@@ -861,6 +952,11 @@ class GatesView {
       return pen.fill();
     };
     pen.lineWidth = 2;
+    if (this.second.length) {
+      const { top, half } = this.secondPlace();
+      pen.fillStyle = pin;
+      pen.fillRect(this.x(this.position) + step / 2 - 1, top, 2, 2 * half);
+    }
     mark(this.row, this.position, pin);
     if (this.hover && this.hover.channel < this.gates(this.hover.row).length) {
       mark(this.hover.row, this.order(this.hover.row).indexOf(this.hover.channel), ink);
