@@ -363,7 +363,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def _seed(seed: int, stream: int, number: int) -> int:
     """A seed for one use of random numbers, unlike that of every other."""
-    return int(np.random.SeedSequence([seed, stream, number]).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence([seed, stream, number]).generate_state(1, np.uint64)[0]) >> 1
 
 
 def _generator(seed: int, stream: int, number: int) -> torch.Generator:
