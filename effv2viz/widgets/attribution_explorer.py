@@ -30,6 +30,7 @@ from effv2viz.widgets.attribution_question import OF_A_GATE, Answer, Question, b
 from effv2viz.widgets.experiment import Experiment, as_array
 from effv2viz.widgets.packing import GATE, REFERENCE, Column, Picture, pack_pictures
 from effv2viz.widgets.site_view import Row, SiteView
+from effv2viz.widgets.turns import Menu
 from effv2viz.widgets.worker import Worker
 
 EXPLAINS = ("gates", "pixels")
@@ -435,10 +436,8 @@ def attribution_explorer(
     return AttributionExplorer(model, images, labels=labels, statistics=statistics, exact_top=exact_top)
 
 
-def _menu(name: str, options: Sequence[Any]) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(
-        options=list(options), description=name, style={"description_width": "5em"}, layout={"width": "17em"}
-    )
+def _menu(name: str, options: Sequence[Any]) -> Menu:
+    return Menu(options=list(options), description=name, style={"description_width": "5em"}, layout={"width": "17em"})
 
 
 def _as_html(caption: str, heads: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:

@@ -18,6 +18,7 @@ from effv2viz.suggestions import unknown_name
 from effv2viz.widgets.experiment import as_array
 from effv2viz.widgets.packing import GATE, REFERENCE, Column
 from effv2viz.widgets.site_view import Row, SiteView
+from effv2viz.widgets.turns import Menu
 
 
 class ClassGates(SiteView):
@@ -107,7 +108,7 @@ class ClassGates(SiteView):
 
     def _build(self) -> None:
         shares = self.by_site()
-        self._site = ipywidgets.Dropdown(
+        self._site = Menu(
             options=[(f"{name}  (separability {shares[name]:.2f})", name) for name in self._statistics],
             description="site",
             style={"description_width": "4em"},

@@ -18,6 +18,7 @@ from effv2viz.suggestions import unknown_name
 from effv2viz.widgets.experiment import Experiment, as_array, per_channel
 from effv2viz.widgets.packing import GATE, REFERENCE, Column
 from effv2viz.widgets.site_view import Row, SiteView
+from effv2viz.widgets.turns import Menu
 
 Gates = Union[nn.Module, Trace, GateStatistics, Mapping[str, Tensor]]
 
@@ -105,9 +106,7 @@ class CompareGates(SiteView):
     def _build(self) -> None:
         names = list(self._gates)
         self._pickers = {
-            choice: ipywidgets.Dropdown(
-                options=names, value=names[i], description=text, style={"description_width": "6em"}
-            )
+            choice: Menu(options=names, value=names[i], description=text, style={"description_width": "6em"})
             for i, (choice, text) in enumerate((("first", "compare"), ("second", "with")))
         }
         controls = ipywidgets.HBox(list(self._pickers.values()), layout={"flex_flow": "row wrap"})

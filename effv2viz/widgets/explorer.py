@@ -16,6 +16,7 @@ from effv2viz.probing import GateStatistics
 from effv2viz.widgets.experiment import Experiment, Extra, as_array
 from effv2viz.widgets.packing import GATE, REFERENCE, Column, Picture, pack_pictures
 from effv2viz.widgets.site_view import Row, SiteView
+from effv2viz.widgets.turns import Menu, Upload
 from effv2viz.widgets.uploads import read_upload
 
 
@@ -128,12 +129,10 @@ class GateExplorer(SiteView):
 
     def _build(self) -> None:
         experiment = self._experiment
-        self._picture = ipywidgets.Dropdown(
+        self._picture = Menu(
             options=experiment.picture_labels(), value=0, description="picture", style={"description_width": "4em"}
         )
-        self._upload = ipywidgets.FileUpload(
-            accept="image/*", description="own picture", disabled=experiment.preprocessing is None
-        )
+        self._upload = Upload(accept="image/*", description="own picture", disabled=experiment.preprocessing is None)
         controls = ipywidgets.HBox([self._picture, self._upload], layout={"flex_flow": "row wrap"})
         self.widget = ipywidgets.VBox([controls, self._front])
         self.widget.add_class("effv2viz-gate-explorer")

@@ -8,10 +8,12 @@ from typing import Any
 import anywidget
 import traitlets
 
+from effv2viz.widgets.turns import TakesTurns
+
 STATIC = Path(__file__).with_name("static")
 
 
-class FrontEnd(anywidget.AnyWidget):
+class FrontEnd(TakesTurns, anywidget.AnyWidget):
     """What all front ends have: a style, a title, and a ``repr`` that is the same in every run."""
 
     _css = STATIC / "views.css"

@@ -17,6 +17,7 @@ from effv2viz.figures.stepper import stepper_figure
 from effv2viz.probing.guards import eager
 from effv2viz.widgets.experiment import Experiment, as_array
 from effv2viz.widgets.front_end import FrontEnd, StepperFrontEnd
+from effv2viz.widgets.turns import Menu
 from effv2viz.widgets.view import View
 
 STEPS = ("feature map", "squeeze", "hidden", "gate", "scaled map")
@@ -186,10 +187,8 @@ class SEStepper(View):
     def _build(self) -> None:
         narrow = {"style": {"description_width": "4em"}}
         labels = self._experiment.site_labels()
-        self._picture = ipywidgets.Dropdown(
-            options=self._experiment.picture_labels(), value=0, description="picture", **narrow
-        )
-        self._site = ipywidgets.Dropdown(
+        self._picture = Menu(options=self._experiment.picture_labels(), value=0, description="picture", **narrow)
+        self._site = Menu(
             options=[(labels[site.name], site.name) for site in self._sites], description="site", **narrow
         )
         self._front = StepperFrontEnd(title="SE step by step")

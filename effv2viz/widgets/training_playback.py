@@ -19,6 +19,7 @@ from effv2viz.widgets.front_end import SliderFrontEnd
 from effv2viz.widgets.packing import GATE, REFERENCE, Column, Picture, pack_pictures
 from effv2viz.widgets.site_view import Row, SiteView
 from effv2viz.widgets.training_curves import curves_svg
+from effv2viz.widgets.turns import Menu
 
 
 class TrainingPlayback(SiteView):
@@ -101,7 +102,7 @@ class TrainingPlayback(SiteView):
     def _build(self) -> None:
         self._slider = SliderFrontEnd(title="time", max=len(self._run.steps) - 1)
         pictures = [(f"{i}: {self._class(k)}", i) for i, k in enumerate(self._run.labels.tolist())]
-        self._picture = ipywidgets.Dropdown(options=pictures, description="picture", style={"description_width": "4em"})
+        self._picture = Menu(options=pictures, description="picture", style={"description_width": "4em"})
         self._drawn = {kind: ipywidgets.HTML() for kind in ("accuracy", "loss")}
         wrapped = {"flex_flow": "row wrap"}
         controls = ipywidgets.HBox([self._slider, self._picture], layout=wrapped)

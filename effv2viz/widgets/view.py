@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +18,9 @@ from effv2viz.suggestions import unknown_name
 from effv2viz.widgets.beside_cells import hear_beside_cells
 from effv2viz.widgets.front_end import FrontEnd
 from effv2viz.widgets.html_host import write_page
+from effv2viz.widgets.turns import TURN, Menu
 
 Self = TypeVar("Self", bound="View")
-
-_LOCK = threading.RLock()  # one for all views: linked ones answer each other, and locks of their own could cross
 
 
 class View(traitlets.HasTraits):
@@ -40,6 +38,10 @@ class View(traitlets.HasTraits):
         self._settling = False
         self._good: dict[str, Any] = {}
         self._message = ""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        with TURN:
+            super().__setattr__(name, value)
 
     def table(self) -> list[dict[str, Any]]:
         """What the view shows, as plain rows."""
@@ -132,26 +134,19 @@ class View(traitlets.HasTraits):
 
     def _changed(self, change: Any) -> None:
         """Answers a choice made from Python or by a link."""
-        with _LOCK:
-            if not self._settling:
-                self._guarded(lambda: self._update({change.name}))
+        if not self._settling:
+            self._guarded(lambda: self._update({change.name}))
 
-    def _mirror(self, control: ipywidgets.Widget, names: Mapping[str, str]) -> None:
-        """Takes choices from a control: {its trait: ours}. Traits that change together are taken together.
-
-        Messages come on threads of their own. While this one waits for its turn, another may have set the control back,
-        so what counts is what the message said.
-        """
+    def _mirror(self, control: FrontEnd | Menu, names: Mapping[str, str]) -> None:
+        """Takes choices from a control: {its trait: ours}. Traits that change together are taken together."""
 
         def heard(change: Any) -> None:
-            with _LOCK:
-                if self._settling:
-                    return
-                pairs = {own: getattr(control, theirs) for theirs, own in names.items()}
-                pairs[names[change.name]] = change.new
-                changes = {own: value for own, value in pairs.items() if value != getattr(self, own)}
-                if changes:
-                    self._guarded(lambda: self._take(changes))
+            if self._settling:
+                return
+            pairs = {own: getattr(control, theirs) for theirs, own in names.items()}
+            changes = {own: value for own, value in pairs.items() if value != getattr(self, own)}
+            if changes:
+                self._guarded(lambda: self._take(changes))
 
         control.observe(heard, names=list(names))
 
@@ -194,7 +189,7 @@ class View(traitlets.HasTraits):
     @contextmanager
     def _settled(self) -> Iterator[None]:
         """While the block lasts, changes are not answered."""
-        with _LOCK:
+        with TURN:
             outer, self._settling = self._settling, True
             try:
                 yield

@@ -22,6 +22,7 @@ from effv2viz.widgets.ordering import ranking
 from effv2viz.widgets.packing import GATE, REFERENCE, Column, pack_edits
 from effv2viz.widgets.site_view import Row, SiteView
 from effv2viz.widgets.steps import Step, read_steps, steps_code, write_steps
+from effv2viz.widgets.turns import Menu
 
 SCOPES = {"channel": "the chosen channel", "selection": "the selection", "site": "every channel of the site"}
 
@@ -165,12 +166,8 @@ class WhatIf(SiteView):
     def _build(self) -> None:
         experiment = self._experiment
         narrow = {"style": {"description_width": "initial"}, "layout": {"width": "max-content"}}
-        self._picture = ipywidgets.Dropdown(
-            options=experiment.picture_labels(), value=0, description="picture", **narrow
-        )
-        self._scope = ipywidgets.Dropdown(
-            options=[(text, key) for key, text in SCOPES.items()], description="change", **narrow
-        )
+        self._picture = Menu(options=experiment.picture_labels(), value=0, description="picture", **narrow)
+        self._scope = Menu(options=[(text, key) for key, text in SCOPES.items()], description="change", **narrow)
         self._factor = ipywidgets.BoundedFloatText(
             value=0.5,
             min=-10,
@@ -180,7 +177,7 @@ class WhatIf(SiteView):
             style={"description_width": "initial"},
             layout={"width": "8em"},
         )
-        self._other = ipywidgets.Dropdown(
+        self._other = Menu(
             options=experiment.picture_labels(), value=min(1, experiment.count - 1), description="other", **narrow
         )
         presses = {

@@ -795,7 +795,7 @@ class GatesView {
     }
     pen.save();
     pen.beginPath();
-    pen.rect(this.left, top - 4, this.width, 2 * half + 8);
+    pen.rect(this.left - 3, top - 4, this.width + 6, 2 * half + 8);
     pen.clip();
     const step = this.width / (this.span[1] - this.span[0]);
     const wide = Math.max(1, step);
@@ -823,7 +823,7 @@ class GatesView {
     pen.textBaseline = "alphabetic";
     const y = this.chart.clientHeight - 8;
     let x = this.left;
-    for (const [colour, text] of [[more, `${bars.label} for`], [less, "against"], ...(marks ? [["", marks.label]] : [])]) {
+    for (const [colour, text] of [[more, `${bars.label}: for the class`], [less, "against it"], ...(marks ? [["", marks.label]] : [])]) {
       pen.fillStyle = colour || ink;
       pen.strokeStyle = ink;
       if (colour) pen.fillRect(x, y - 9, 10, 10);
