@@ -5,6 +5,14 @@ from playwright.sync_api import expect
 
 from tests.browser.reading import ask
 
+COLOURS = """(chart) => {
+    const canvas = chart.querySelector('canvas');
+    const pen = canvas.getContext('2d');
+    const [dots, middle] = [window.devicePixelRatio, chart.clientHeight - 26 - 58];
+    const at = (x, y) => [...pen.getImageData(Math.round(x * dots), Math.round(y * dots), 1, 1).data.slice(0, 3)];
+    return [at(44.5, middle - 3), at(44.5, middle + 3)];
+}"""  # of the first channel, just above and below the zero of the second chart
+
 SLOW = """import effv2viz as ev, time
 model = ev.create_model("efficientnetv2_nano", weights="fashion")
 own = model.forward
@@ -25,7 +33,14 @@ def test_run_and_read(page_of):
     value = ask(page, "w.table()[0]['attribution']")
     assert ask(page, "w.order") == "attribution"
     assert f"{value:+.3f}" in ask(page, "w.message")
+    chart = root.locator(".ev-chart")
+    expect(chart).to_have_css("height", "396px")
+    page.wait_for_timeout(300)
+    above, below = chart.evaluate(COLOURS)
+    blue_for_against, orange_for = [0, 114, 178], [213, 94, 0]
+    assert (below == blue_for_against) if value < 0 else (above == orange_for)
     root.get_by_label("explain", exact=True).select_option("pixels")
+    expect(chart).to_have_css("height", "246px")
     expect(root.get_by_label("method", exact=True)).to_have_value("Integrated gradients")
     expect(root.get_by_label("effect", exact=True)).to_be_disabled()
     root.get_by_role("button", name="run").click()

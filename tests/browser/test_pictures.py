@@ -19,7 +19,7 @@ THEME = "(name) => window.jupyterapp.commands.execute('apputils:change-theme', {
 
 @pytest.mark.parametrize("name", WIDGETS)
 def test_it_shows_in_light_and_dark(page_of, screenshots, name):
-    seen = page_of([f"import effv2viz as ev\n{WIDGETS[name]}\nw"], f"{name}.ipynb", width=1360)
+    seen = page_of([f"import effv2viz as ev\n{WIDGETS[name]}\nw"], f"{name}.ipynb", width=1360, height=1200)
     page = seen.page
     shown = page.locator(".jp-OutputArea-output .jupyter-widgets, .jp-OutputArea-output .effv2viz").first
     page.locator(".effv2viz").first.wait_for(timeout=30_000)

@@ -74,3 +74,10 @@ test("one request is open at a time, unfinished edits are replaced, finished one
 test("numbers are said alike", () => {
   assert.deepEqual([0.5, -0.25, 0.0002, -0.0, NaN].map(gates.said), ["0.500", "\u22120.250", "2.0e-4", "0.000", "not known"]);
 });
+
+test("extremes are the largest above and the lowest below zero of a part of the order", () => {
+  const [values, order] = [Float32Array.of(0.5, -2, NaN, 3), Int32Array.of(3, 2, 0, 1)];
+  assert.deepEqual(gates.extremes(values, order, 0, 4), [-2, 3]);
+  assert.deepEqual(gates.extremes(values, order, 1, 3), [0, 0.5]);
+  assert.deepEqual(gates.extremes(values, order, 1, 2), [0, 0]);
+});
