@@ -289,7 +289,7 @@ class AttributionExplorer(SiteView):
             values = as_array(result.per_pixel()[0])
             limit = symmetric_limit([values], STRONGEST)
             coloured = signed_colours(values, limit, pictures[0].pixels)
-            caption = f"red for, blue against; full colour at {limit:.2g}"
+            caption = f"orange for, blue against; full colour at {limit:.2g}"
             pictures.append(Picture(self._title(), caption, coloured))
         self._message = self._sentence()
         self._say(self._outcome or self._before())

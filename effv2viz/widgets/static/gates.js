@@ -837,19 +837,22 @@ class GatesView {
   /** @param {CanvasRenderingContext2D} pen @param {Float32Array | null} reference */
   legend(pen, reference) {
     const y = SPACE.top + this.height + SPACE.bottom - 8;
-    const shown = Math.min(this.count, Math.round(this.span[1] - this.span[0]));
-    let x = this.left;
-    /** @param {string} colour @param {string} text @param {number} size */
-    const put = (colour, text, size) => {
+    const count = `${Math.min(this.count, Math.round(this.span[1] - this.span[0]))} of ${this.count}`;
+    /** @type {[colour: string, text: string, size: number][]} */
+    const parts = [[this.colour("gate"), `${this.column("gate").label} (0 closed, 1 open)`, 10]];
+    if (reference) parts.push([this.colour("ink"), this.column("reference").label, 2]);
+    parts.push([this.colour("ink"), `${count} channels`, 0]);
+    const wide = () => parts.reduce((sum, [, text, size]) => sum + pen.measureText(text).width + (size ? 30 : 0), 0);
+    const room = this.left + this.width + SPACE.right;
+    if (wide() > room) parts[parts.length - 1][1] = count;
+    let x = Math.max(0, Math.min(this.left, room - wide())); // a narrow chart has its legend under the axis, too
+    for (const [colour, text, size] of parts) {
       pen.fillStyle = colour;
       if (size) pen.fillRect(x, y - size / 2 - 4, 10, size);
       pen.fillStyle = this.colour("ink");
       pen.fillText(text, x + (size ? 14 : 0), y);
-      x += pen.measureText(text).width + (size ? 30 : 16);
-    };
-    put(this.colour("gate"), `${this.column("gate").label} (0 closed, 1 open)`, 10);
-    if (reference) put(this.colour("ink"), this.column("reference").label, 2);
-    put(this.colour("ink"), `${shown} of ${this.count} channels`, 0);
+      x += pen.measureText(text).width + (size ? 30 : 0);
+    }
   }
 
   /** What the strip is coloured by, on one scale for all rows. @param {string} key @returns {Column} */

@@ -258,7 +258,7 @@ class Stepper {
     pen.fillText(said(high, 2), 1, 10);
     pen.fillText(said(low, 2), 1, tall - 2);
     pen.textAlign = "right";
-    pen.fillText(signed ? `${values.length} units, what each adds` : `${values.length} channels`, wide - 1, tall - 2);
+    pen.fillText(signed ? `what each of ${values.length} adds` : `${values.length} channels`, wide - 1, tall - 2);
     pen.textAlign = "left";
   }
 
