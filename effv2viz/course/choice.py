@@ -48,7 +48,7 @@ class Choice(Prediction[str, str]):
 
     def _verdict(self, guess: str, truth: str) -> tuple[bool, str]:
         if guess == truth:
-            return True, f"Right: {truth}."
+            return True, f"Right: the run says {truth}."
         return False, f"You said: {guess}. The run says: {truth}. {self._feedback.get(guess, '')}".rstrip()
 
     def _show(self, guess: str) -> str:

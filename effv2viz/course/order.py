@@ -71,7 +71,7 @@ class Order(Prediction[tuple[str, ...], Mapping[str, float]]):
         wrong = [(a, b) for a, b in combinations(guess, 2) if truth[b] - truth[a] > self.tolerance]
         if not wrong:
             inverted = any(truth[b] > truth[a] for a, b in combinations(guess, 2))
-            return True, f"Right: {order}." + (" What is this close counts as a tie." if inverted else "")
+            return True, f"Right: the run says {order}." + (" What is this close counts as a tie." if inverted else "")
         pairs = ", ".join(f"{b} comes before {a}" for a, b in wrong[:3])
         count = f" ({len(wrong)} pairs in all)" if len(wrong) > 3 else ""
         return False, f"You said: {', '.join(guess)}. The run says: {order}. In the run {pairs}{count}."

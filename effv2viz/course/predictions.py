@@ -263,4 +263,4 @@ def distinct(what: str, names: Sequence[str]) -> tuple[str, ...]:
 
 def rounded(value: float, digits: int) -> str:
     """A number as it is said."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 makes 0.0 of -0.0
+    return f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0 makes 0.0 of -0.0

@@ -141,7 +141,7 @@ def _of_claim(id: str) -> Choice:
         evidence = claim.probe(_network())
         return str(evidence.verdict), evidence.sentence
 
-    return _Question(f"Of EfficientNetV2: {claim.claim}", [str(verdict) for verdict in Verdict], answer)
+    return _Question(f"Said of EfficientNetV2: {claim.claim}", [str(verdict) for verdict in Verdict], answer)
 
 
 def _of_misconceptions() -> list[Choice]:

@@ -41,7 +41,7 @@ def test_a_choice(choice):
 
 
 def test_a_right_choice(choice):
-    assert revealed(choice, "no gate") == "Right: no gate. 0 of 128 moved."
+    assert revealed(choice, "no gate") == "Right: the run says no gate. 0 of 128 moved."
     assert choice.right
 
 
@@ -63,8 +63,8 @@ def test_a_number(number, guess, sentence):
 @pytest.mark.parametrize(
     ("guess", "sentence"),
     [
-        ("bca", "Right: b (3.00), c (2.95), a (1.00)."),
-        ("cba", "Right: b (3.00), c (2.95), a (1.00). What is this close counts as a tie."),
+        ("bca", "Right: the run says b (3.00), c (2.95), a (1.00)."),
+        ("cba", "Right: the run says b (3.00), c (2.95), a (1.00). What is this close counts as a tie."),
         ("bac", "You said: b, a, c. The run says: b (3.00), c (2.95), a (1.00). In the run c comes before a."),
     ],
 )
@@ -178,7 +178,7 @@ def test_the_buttons_of_a_choice(choice):
     choice._commit_button.click()
     choice._reveal_button.click()
     assert 'role="status"' in choice._text.value
-    assert "Right: no gate. 0 of 128 moved." in choice._text.value
+    assert "Right: the run says no gate. 0 of 128 moved." in choice._text.value
     assert choice._radio.disabled
     assert choice._commit_button.disabled
     assert choice._reveal_button.disabled

@@ -14,6 +14,7 @@ CAP = 0.03  # of all code cells
 ABSOLUTE = re.compile(r"(/(?:home|root|tmp|Users)/|[A-Z]:\\\\|/site-packages/|ipykernel_\d+)")
 MEMORY_ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 LONGEST_LINE = 88  # characters that fit a cell at 1280 pixels
+LONGEST_PRINTED = 95  # characters that fit it at a zoom of 125 %
 LARGEST_OUTPUT = 250_000  # bytes
 
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
@@ -49,6 +50,7 @@ def test_lesson_is_saved_as_it_ran(path):
             assert not ABSOLUTE.search(said), said
             assert not MEMORY_ADDRESS.search(said), said
             assert len(str(output)) < LARGEST_OUTPUT
+            assert all(len(line) <= LONGEST_PRINTED for line in output.get("text", "").splitlines())
     assert path.stat().st_size < 1_000_000
 
 
