@@ -1,27 +1,26 @@
-"""How fast the front end answers, in Chromium, against pictures that are drawn anew: ``python -m benchmarks.widgets``.
+"""How fast the front end answers, in Chromium, against the same pictures by others: ``python -m benchmarks.widgets``.
 
-What is measured in the page is the work from an event to the end of the drawing that it causes. Peers are a redraw by
-matplotlib, and plotly.js's ``react``, which ``FigureWidget`` calls when a message has come (``pip install plotly``).
+What is measured in the page is the work from an event to the end of the drawing that it causes. ``benchmarks/peers.py``
+says how others are measured.
 """
 
-import importlib.util
 import secrets
 import statistics
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 import numpy as np
-from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.peers import VIEWS, by_kernel, by_matplotlib, by_plotly_js
 from benchmarks.timing import verdict
-from effv2viz.figures import to_png
 from effv2viz.widgets.front_end import GatesFrontEnd
 from effv2viz.widgets.html_host import write_page
 from effv2viz.widgets.packing import Column, pack_matrix
-from tests.browser.conftest import CHROMIUM, READY, SWITCHES, running_lab
+from tests.browser.conftest import CHROMIUM, READY, SWITCHES, Lab, running_lab
 
 FRAME, FIRST_PAINT, BEYOND_ECHO = 16.0, 150.0, 30.0
 GATES, SITES, WIDTH = 1536, 40, 3072
@@ -80,21 +79,7 @@ DRAG_AND_ECHO = """async () => {
     const median = (all) => all.sort((a, b) => a - b)[15];
     return {drag: median(times), echo: median(echoes), draw: Number(root.dataset.milliseconds)};
 }"""
-PLOTLY = """async ([first, second, type]) => {
-    const place = document.createElement('div');
-    document.body.append(place);
-    const trace = (values) => type === 'bar' ? [{type, y: values}] : [{type, z: values, zmin: 0, zmax: 1}];
-    const layout = {width: 1100, height: 300};
-    let started = performance.now();
-    await Plotly.newPlot(place, trace(first), layout);
-    const made = performance.now() - started, times = [];
-    for (let i = 0; i < 9; i += 1) {
-        started = performance.now();
-        await Plotly.react(place, trace(i % 2 ? first : second), layout);
-        times.push(performance.now() - started);
-    }
-    return [made, times];
-}"""
+WHAT_IF = "import effv2viz as ev\nw = ev.what_if()\nw.site = 'stage5.0'\nw"
 
 
 def front_end(rows: dict[str, np.ndarray], mode: str, folder: Path) -> Path:
@@ -116,53 +101,31 @@ def opened(browser: Browser, path: Path) -> Page:
     return page
 
 
-def by_matplotlib(values: np.ndarray) -> float:
-    """Milliseconds, the median of five drawings to a PNG."""
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        axes = (figure := Figure(figsize=(11, 3))).add_subplot()
-        if values.ndim == 1:
-            axes.stairs(values, fill=True)
-        else:
-            axes.imshow(values, aspect="auto", interpolation="nearest", vmin=0, vmax=1)
-        to_png(figure)
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times)
-
-
-def by_plotly(browser: Browser, values: np.ndarray) -> tuple[float, float] | None:
-    """Milliseconds for a first picture and for a change, or None where plotly is not installed."""
-    found = importlib.util.find_spec("plotly")
-    if found is None or found.origin is None:
-        return None
-    page = browser.new_page(viewport={"width": 1200, "height": 800})
-    page.add_script_tag(path=Path(found.origin).parent / "package_data" / "plotly.min.js")
-    changed = values.copy()
-    changed[..., 7] = 0
-    kind = "bar" if values.ndim == 1 else "heatmap"
-    made, times = page.evaluate(PLOTLY, [values.tolist(), changed.tolist(), kind])
+@contextmanager
+def notebook(browser: Browser, lab: Lab, name: str, code: str) -> Iterator[Page]:
+    """A page of JupyterLab with a notebook of one cell that has run."""
+    written = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    written.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(written, lab.folder / f"{name}.ipynb")
+    page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    page.goto(f"{lab.address}/lab/workspaces/{secrets.token_hex(4)}/tree/{name}.ipynb?token={lab.token}")
+    page.wait_for_function(READY, timeout=60_000)
+    if not page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')"):
+        raise SystemExit(f"the cell of {name}.ipynb failed")
+    yield page
+    page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
     page.close()
-    return made, statistics.median(times)
 
 
-def drag_in_jupyterlab(browser: Browser, folder: Path) -> dict[str, float]:
-    """Medians of a drag on nano to new probabilities, of an echo from the kernel, and of the drawing."""
+def in_jupyterlab(browser: Browser, folder: Path) -> tuple[dict[str, float], dict[str, dict[str, float | None]]]:
+    """Medians of a drag on nano to new probabilities, of an echo and of the drawing; and of changes by the kernel."""
     with running_lab(folder) as lab:
-        code = "import effv2viz as ev\nw = ev.what_if()\nw.site = 'stage5.0'\nw"
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-        nbformat.write(notebook, lab.folder / "drag.ipynb")
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(f"{lab.address}/lab/workspaces/{secrets.token_hex(4)}/tree/drag.ipynb?token={lab.token}")
-        page.wait_for_function(READY, timeout=60_000)
-        page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        chart = page.locator(".effv2viz-what-if .ev-chart")
-        chart.scroll_into_view_if_needed()
-        page.wait_for_timeout(500)
-        took: dict[str, float] = page.evaluate(DRAG_AND_ECHO)
-        page.close()
-        return took
+        with notebook(browser, lab, "drag", WHAT_IF) as page:
+            page.locator(".effv2viz-what-if .ev-chart").scroll_into_view_if_needed()
+            page.wait_for_timeout(500)
+            drag: dict[str, float] = page.evaluate(DRAG_AND_ECHO)
+        with notebook(browser, lab, "peers", VIEWS.format(gates=GATES, sites=SITES, width=WIDTH)) as page:
+            return drag, {picture: by_kernel(page, picture) for picture in ("bars", "strip")}
 
 
 def main() -> None:
@@ -189,17 +152,24 @@ def main() -> None:
         print(f"  {'ours':34} {statistics.median(paints):8.1f} ms")
         print(verdict("first paint", statistics.median(paints), FIRST_PAINT, at_most=True))
         peers(browser, numbers)
-        took = drag_in_jupyterlab(browser, Path(place))
+        drag, changes = in_jupyterlab(browser, Path(place))
         print("a drag on nano in JupyterLab, median of 30")
-        print(f"  {'new probabilities on the screen':34} {took['drag']:8.1f} ms")
-        print(f"  {'an echo from the kernel':34} {took['echo']:8.1f} ms")
-        print(verdict("beyond the echo", took["drag"] - took["echo"], BEYOND_ECHO, at_most=True))
+        print(f"  {'new probabilities on the screen':34} {drag['drag']:8.1f} ms")
+        print(f"  {'an echo from the kernel':34} {drag['echo']:8.1f} ms")
+        print(verdict("beyond the echo", drag["drag"] - drag["echo"], BEYOND_ECHO, at_most=True))
+        for picture, took in changes.items():
+            print(
+                f"the kernel changes every gate of the {picture} in JupyterLab, until the page has changed, median of 9"
+            )
+            for name, milliseconds in took.items():
+                said = "not installed" if milliseconds is None else f"{milliseconds:8.1f} ms"
+                print(f"  {name:34} {said}")
         browser.close()
 
 
 def peers(browser: Browser, values: np.ndarray) -> None:
     print(f"  {'matplotlib, drawn anew':34} {by_matplotlib(values):8.1f} ms")
-    plotly = by_plotly(browser, values)
+    plotly = by_plotly_js(browser, values)
     if plotly is None:
         print("  plotly: not installed")
     else:
