@@ -16,8 +16,8 @@ from effv2viz.probing import GateStatistics
 from effv2viz.widgets.experiment import Experiment, Extra, as_array
 from effv2viz.widgets.packing import GATE, REFERENCE, Column, Picture, pack_pictures
 from effv2viz.widgets.site_view import Row, SiteView
-from effv2viz.widgets.turns import Menu, Upload
-from effv2viz.widgets.uploads import read_upload
+from effv2viz.widgets.turns import Menu
+from effv2viz.widgets.uploads import UploadButton, check_size, read_upload
 
 
 class GateExplorer(SiteView):
@@ -132,18 +132,19 @@ class GateExplorer(SiteView):
         self._picture = Menu(
             options=experiment.picture_labels(), value=0, description="picture", style={"description_width": "4em"}
         )
-        self._upload = Upload(accept="image/*", description="own picture", disabled=experiment.preprocessing is None)
+        self._upload = UploadButton(self._uploaded, disabled=experiment.preprocessing is None)
         controls = ipywidgets.HBox([self._picture, self._upload], layout={"flex_flow": "row wrap"})
         self.widget = ipywidgets.VBox([controls, self._front])
         self.widget.add_class("effv2viz-gate-explorer")
         self._mirror(self._picture, {"value": "image"})
-        self._upload.observe(self._uploaded, names=["value"])
 
-    def _uploaded(self, change: Any) -> None:
-        if change.new:
-            file = change.new[0]
-            self._guarded(lambda: self._take({"image": self._take_in(file["name"], bytes(file["content"]))}))
-            self._upload.value = ()
+    def _uploaded(self, name: str, content: bytes | None, size: int) -> None:
+        def take() -> None:
+            check_size(name, size)
+            assert content is not None
+            self._take({"image": self._take_in(name, content)})
+
+        self._guarded(take)
 
     def _take_in(self, name: str, content: bytes) -> int:
         number = self._experiment.add(read_upload(name, content), name)

@@ -94,6 +94,15 @@ class StepperFrontEnd(FrontEnd):
     step = traitlets.Int(help="The last panel that is shown, from 0 to 4.").tag(sync=True)
 
 
+class UploadFrontEnd(FrontEnd):
+    """A button that sends files."""
+
+    _esm = STATIC / "upload.js"
+
+    most = traitlets.Int(help="The bytes of the largest file that is sent.").tag(sync=True)
+    disabled = traitlets.Bool().tag(sync=True)
+
+
 class SliderFrontEnd(FrontEnd):
     """A whole number from 0 to ``max``, to be slid."""
 

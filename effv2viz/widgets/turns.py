@@ -25,7 +25,3 @@ class TakesTurns:
 
 class Menu(TakesTurns, ipywidgets.Dropdown):
     """A menu whose choice is mirrored in a view."""
-
-
-class Upload(TakesTurns, ipywidgets.FileUpload):
-    """A button that takes in a file."""

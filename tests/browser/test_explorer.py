@@ -1,5 +1,7 @@
 """The explorer's front end in a real notebook: each gesture, on state and on pixels."""
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.reading import INK, ask
@@ -83,13 +85,14 @@ def test_every_gesture(page_of):
 
 
 def test_an_own_picture_and_one_that_is_none(page_of, tmp_path):
-    from PIL import Image
-
     seen = page_of(CELLS[:1], "upload.ipynb")
     page = seen.page
     view = page.locator(".effv2viz-gate-explorer")
     view.scroll_into_view_if_needed()
     (tmp_path / "none.png").write_text("no picture")
+    (tmp_path / "huge.png").write_text("no picture " * 3_000_000)
+    noise = np.random.default_rng(0).integers(0, 256, (2200, 2500, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "camera.png")  # larger than one message to a notebook server may be
     Image.new("RGB", (60, 40), "orange").save(tmp_path / "orange.png")
 
     def choose(name):
@@ -99,6 +102,10 @@ def test_an_own_picture_and_one_that_is_none(page_of, tmp_path):
 
     choose("none.png")
     expect(view.locator("[role=alert]")).to_contain_text("none.png is no picture", timeout=15_000)
+    choose("huge.png")
+    expect(view.locator("[role=alert]")).to_contain_text("huge.png has 33 MB", timeout=15_000)
+    choose("camera.png")
+    expect(view.locator(".ev-pictures")).to_contain_text("camera.png", timeout=30_000)
     choose("orange.png")
     expect(view.locator(".ev-pictures")).to_contain_text("orange.png", timeout=15_000)
     expect(view.locator(".ev-warning")).to_contain_text("Out of domain")

@@ -149,8 +149,13 @@ def _png(size=(40, 30), form="PNG"):
 
 def upload(view, name, content):
     """What the page does when a file is chosen."""
-    file = {"name": name, "type": "image/png", "size": len(content), "content": memoryview(content), "last_modified": 0}
-    view._upload.set_state({"value": [file]})
+    header = {"name": name, "size": len(content)}
+    parts = [content[k : k + 50_000] for k in range(0, max(1, len(content)), 50_000)]
+    if len(content) > view._upload.most:
+        view._upload._handle_custom_msg({**header, "part": 0, "parts": 0}, [])
+        return
+    for k, part in enumerate(parts):
+        view._upload._handle_custom_msg({**header, "part": k, "parts": len(parts)}, [memoryview(part)])
 
 
 def test_an_own_picture(view):
@@ -158,6 +163,15 @@ def test_an_own_picture(view):
     assert repr(view) == "GateExplorer(image 10 of 11, site 'stage6.1', channel 266 of 432)"
     assert view._picture.options[-1] == ("10: mine.png", 10)
     assert view._front.error == ""
+
+
+def test_a_file_whose_parts_were_lost_leaves_the_next_alone(view):
+    content = _png((200, 200))
+    header = {"name": "lost.png", "size": len(content), "parts": 3}
+    for part in (0, 2):
+        view._upload._handle_custom_msg({**header, "part": part}, [memoryview(content[part * 9 :][:9])])
+    upload(view, "mine.png", content)
+    assert (view.image, view._front.error) == (10, "")
 
 
 def test_each_bad_upload_is_told_apart(view):

@@ -13,6 +13,7 @@
  * @typedef {{label: string, value: number, before?: number, logit?: number}} Share a row of the prediction
  * @typedef {{title: string, caption: string, height: number, width: number, rgb: boolean, low: number, high: number}} Picture
  * @typedef {{get(name: string): any, set(name: string, value: any): void, save_changes(): void,
+ *   send(content: any, callbacks?: any, buffers?: ArrayBuffer[]): void,
  *   on(event: string, act: () => void): void, off(event: string, act: () => void): void}} Model
  */
 
@@ -195,6 +196,18 @@ function fill(select, options) {
 /** The label that a control stands in. @param {HTMLElement} control */
 function labelOf(control) {
   return /** @type {HTMLElement} */ (control.parentElement);
+}
+
+/** Keys mean something to a notebook, too: it would cut the cell at an x. Those that a view hears stay in it; shortcuts pass.
+ * @param {KeyboardEvent} event */
+function keepKey(event) {
+  const shortcut = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+  if (!shortcut) event.stopPropagation();
+}
+
+/** A view with the controls around it, where it is shown among some. @param {HTMLElement} root @returns {HTMLElement} */
+function wholeView(root) {
+  return root.closest(".widget-vbox") ?? root;
 }
 
 class GatesView {
@@ -592,7 +605,6 @@ class GatesView {
     else if (event.key === "-") this.zoom(2);
     else return;
     event.preventDefault();
-    event.stopPropagation(); // the notebook has its own meaning for these keys
   }
 
   // Dragged gates.
@@ -662,6 +674,7 @@ class GatesView {
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       if (!this.matrix.rows.length || !this.chart.clientWidth) return;
+      wholeView(this.root).addEventListener("keydown", keepKey, { signal: this.stop.signal }); // again and again it is one
       const started = performance.now();
       this.root.classList.toggle("ev-editable", Boolean(this.editable));
       this.rowChoice.value = this.row;

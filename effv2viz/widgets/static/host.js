@@ -37,6 +37,7 @@ function model(state) {
       waiting.clear();
       for (const name of changed) for (const act of heard.get(`change:${name}`) ?? []) act();
     },
+    send() {}, // there is no kernel to hear it
     on: (event, act) => heard.set(event, [...(heard.get(event) ?? []), act]),
     off: (event, act) => heard.set(event, (heard.get(event) ?? []).filter((one) => one !== act)),
   };

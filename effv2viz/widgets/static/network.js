@@ -51,6 +51,13 @@ function draw(tag, attributes = {}, text = "") {
   return made;
 }
 
+/** Keys mean something to a notebook, too: it would cut the cell at an x. Those that a view hears stay in it; shortcuts pass.
+ * @param {KeyboardEvent} event */
+function keepKey(event) {
+  const shortcut = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+  if (!shortcut) event.stopPropagation();
+}
+
 export default {
   /** @param {{model: import("./gates.js").Model, el: HTMLElement}} place */
   render({ model, el }) {
@@ -139,11 +146,11 @@ export default {
       const step = STEPS[event.key];
       if (step === undefined) return;
       event.preventDefault();
-      event.stopPropagation(); // the notebook has its own meaning for these keys
       choose(neighbour(blocks(), model.get("site"), step));
     }
 
     list.addEventListener("keydown", key);
+    root.addEventListener("keydown", keepKey);
     /** @type {[string, () => void][]} */
     const heard = [["change:blocks", show], ["change:site", show], ["change:error", say]];
     for (const [event, act] of heard) model.on(event, act);

@@ -81,6 +81,18 @@ function penOf(canvas) {
   return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 }
 
+/** Keys mean something to a notebook, too: it would cut the cell at an x. Those that a view hears stay in it; shortcuts pass.
+ * @param {KeyboardEvent} event */
+function keepKey(event) {
+  const shortcut = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+  if (!shortcut) event.stopPropagation();
+}
+
+/** A view with the controls around it, where it is shown among some. @param {HTMLElement} root @returns {HTMLElement} */
+function wholeView(root) {
+  return root.closest(".widget-vbox") ?? root;
+}
+
 class Stepper {
   /** @param {import("./gates.js").Model} model @param {HTMLElement} el */
   constructor(model, el) {
@@ -115,6 +127,7 @@ class Stepper {
     el.append(this.root);
     this.frame = 0;
     this.closed = false;
+    /** @type {HTMLElement} */ this.whole = this.root;
     this.heard = ["data", "shape", "channel", "step", "pixels", "error"].map((name) => `change:${name}`);
     this.changed = () => this.show();
     for (const event of this.heard) model.on(event, this.changed);
@@ -135,6 +148,7 @@ class Stepper {
     this.theme.disconnect();
     cancelAnimationFrame(this.frame);
     this.closed = true;
+    this.whole.removeEventListener("keydown", keepKey);
     this.root.remove();
   }
 
@@ -169,7 +183,6 @@ class Stepper {
       const by = STEPS[event.key];
       if (by === undefined) return;
       event.preventDefault();
-      event.stopPropagation(); // the notebook has its own meaning for these keys
       const to = this.model.get("channel") + by;
       this.choose(to === Infinity ? this.model.get("shape").channels - 1 : to === -Infinity ? 0 : to);
     });
@@ -187,6 +200,8 @@ class Stepper {
       } catch {
         return; // shape and data come one after the other; the second makes them fit
       }
+      this.whole = wholeView(this.root);
+      this.whole.addEventListener("keydown", keepKey); // again and again it is one
       const texts = formulas(numbers, shape, channel);
       this.panels.forEach(({ panel, text, chart }, i) => {
         panel.classList.toggle("ev-later", i > step);
