@@ -381,7 +381,7 @@ class AttributionExplorer(SiteView):
 
     # The gates.
 
-    def _rows(self) -> Mapping[str, Row]:
+    def _numbers(self) -> Mapping[str, Row]:
         rows, result = self._experiment.rows(self.image), self.result
         if not isinstance(result, GateAttribution):
             return rows

@@ -143,7 +143,7 @@ class ClassGates(SiteView):
         self._site.value = self.site
         super()._put_back()
 
-    def _rows(self) -> Mapping[str, Row]:
+    def _numbers(self) -> Mapping[str, Row]:
         site = self._statistics[self.site]
         mean, spread = as_array(site.by_class.mean), as_array(site.by_class.var.sqrt())
         shared = {REFERENCE: as_array(site.mean), "separability": as_array(site.separability)}

@@ -143,7 +143,7 @@ class CompareGates(SiteView):
             picker.value = getattr(self, choice)
         super()._put_back()
 
-    def _rows(self) -> Mapping[str, Row]:
+    def _numbers(self) -> Mapping[str, Row]:
         one, other = self._gates[self.first], self._gates[self.second]
         return {site: {GATE: gates, REFERENCE: other[site]} for site, gates in one.items()}
 

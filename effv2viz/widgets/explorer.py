@@ -181,7 +181,7 @@ class GateExplorer(SiteView):
         self._picture.value = self.image
         super()._put_back()
 
-    def _rows(self) -> Mapping[str, Row]:
+    def _numbers(self) -> Mapping[str, Row]:
         return self._experiment.rows(self.image)
 
     def _columns(self) -> list[Column]:

@@ -43,6 +43,7 @@ class SiteView(View):
         super().__init__()
         self._front = GatesFrontEnd(title=title, **front)
         self._sent: Hashable = None
+        self._known: tuple[Hashable, Mapping[str, Row]] | None = None
         self._mirror(
             self._front, {"row": self.ROW, **{name: name for name in ("order", "channel", "mode", "selection")}}
         )
@@ -53,7 +54,7 @@ class SiteView(View):
 
     # What the kinds of view differ in.
 
-    def _rows(self) -> Mapping[str, Row]:
+    def _numbers(self) -> Mapping[str, Row]:
         """The numbers of every site: {site: {key of a column: (C,)}}."""
         raise NotImplementedError
 
@@ -66,10 +67,17 @@ class SiteView(View):
         raise NotImplementedError
 
     def _content(self) -> Hashable:
-        """What the numbers depend on: they are sent again when it changes."""
+        """What the numbers depend on: they are worked out and sent again when it changes."""
         raise NotImplementedError
 
     # What they share.
+
+    def _rows(self) -> Mapping[str, Row]:
+        """The numbers of every site."""
+        content = self._content()
+        if self._known is None or self._known[0] != content:
+            self._known = content, self._numbers()
+        return self._known[1]
 
     @traitlets.validate("site")
     def _check_site(self, proposal: Any) -> str:

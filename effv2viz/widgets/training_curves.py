@@ -34,7 +34,8 @@ def curves_svg(steps: np.ndarray, curves: Mapping[str, np.ndarray], *, at: int, 
         dash = " stroke-dasharray='5 4'" if number else ""
         lines.append(f"<polyline points='{points}' fill='none' stroke='currentColor' stroke-width='1.6'{dash}/>")
         lower = ends[number] < max(ends) or (number > 0 and ends[number] == ends[0])
-        beside = f"x='{WIDTH - 10}' y='{y(ends[number]) + (14 if lower else -5):.1f}' text-anchor='end'"
+        height = min(y(ends[number]) + 14, y(0) - 3) if lower else y(ends[number]) - 5
+        beside = f"x='{WIDTH - 10}' y='{height:.1f}' text-anchor='end'"
         lines.append(f"<text {beside}>{html.escape(name)}</text>")
     marked = ", ".join(f"{name} {values[at]:.3g}" for name, values in curves.items())
     label = html.escape(f"{unit} at step {steps[at]:.0f}: {marked}", quote=True)

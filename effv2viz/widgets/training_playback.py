@@ -139,7 +139,7 @@ class TrainingPlayback(SiteView):
     def _class(self, k: int) -> str:
         return f"class {k}" if self._classes is None else self._classes[k]
 
-    def _rows(self) -> Mapping[str, Row]:
+    def _numbers(self) -> Mapping[str, Row]:
         def row(gates: Tensor) -> Row:
             now, first = as_array(gates[self.record, self.image]), as_array(gates[0, self.image])
             return {GATE: now, REFERENCE: first, "change so far": now - first}

@@ -322,7 +322,7 @@ class WhatIf(SiteView):
             for k in ranked
         ]
 
-    def _rows(self) -> Mapping[str, Row]:
+    def _numbers(self) -> Mapping[str, Row]:
         return {
             site: {GATE: row[GATE], REFERENCE: row[GATE], **({"mean": row[REFERENCE]} if REFERENCE in row else {})}
             for site, row in self._experiment.rows(self.image).items()

@@ -70,6 +70,8 @@ def test_every_gesture(page_of):
     box = chart.bounding_box()
     page.mouse.click(box["x"] + 120, box["y"] + 20)
     expect(one).to_have_attribute("data-row", "stage4.0")
+    expect(one.locator("[data-control=search]")).to_have_value("")
+    assert one.locator("[role=alert]:visible").count() == 0
     assert ask(page, "(one.site, one.mode)") == ["stage4.0", "strip"]
     chart.press("ArrowDown")
     expect(one).to_have_attribute("data-row", "stage4.1")
@@ -114,6 +116,22 @@ def test_an_own_picture_and_one_that_is_none(page_of, tmp_path):
         "(c) => [...c.getContext('2d').getImageData(16, 16, 1, 1).data].slice(0, 3)"
     )
     assert colour[0] == colour[1] == colour[2] > 100  # the network sees grey
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_a_view_says_that_its_kernel_has_gone(page_of):
+    views = "import effv2viz as ev, ipywidgets\nviews = [ev.explore(), ev.se_stepper(), ev.network_strip()]"
+    seen = page_of([views, "ipywidgets.VBox([view.widget for view in views])"], "restart.ipynb")
+    page = seen.page
+    alerts = page.locator(".effv2viz [role=alert]")
+    expect(alerts).to_have_count(3)
+    assert page.locator("[role=alert]:visible").count() == 0
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
+    for k in range(3):
+        expect(alerts.nth(k)).to_contain_text("has gone: run the cell again", timeout=30_000)
+    assert page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    expect(page.locator(".effv2viz-gates .ev-status")).to_contain_text("place 1 of 432", timeout=30_000)
+    assert page.locator("[role=alert]:visible").count() == 0
     assert (seen.outside, seen.errors) == ([], [])
 
 

@@ -26,4 +26,10 @@ def test_it_leads_an_explorer(page_of):
     gates.locator("[data-control=row]").select_option("stage6.0")
     expect(strip).to_have_attribute("data-site", "stage6.0", timeout=15_000)
     assert ask(page, "(strip.site, view.site)") == ["stage6.0", "stage6.0"]
+
+    height = "(text) => text.getBoundingClientRect().height"
+    usual = strip.locator("text").first.evaluate(height)
+    page.set_viewport_size({"width": 760, "height": 1300})
+    page.wait_for_timeout(500)
+    assert abs(strip.locator("text").first.evaluate(height) - usual) < 1, "text keeps its size in a narrow window"
     assert (seen.outside, seen.errors) == ([], [])

@@ -169,6 +169,7 @@ export function said(value) {
 /** @type {Record<string, number>} */
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
 const SPACE = { top: 10, right: 10, bottom: 26 };
+const LOST = "The kernel that this view belongs to has gone: run the cell again.";
 const SECOND = 150; // pixels, of the second chart with its legend
 let views = 0;
 
@@ -225,6 +226,7 @@ class GatesView {
     this.matrix = new Matrix([], [], new DataView(new ArrayBuffer(0)));
     this.frame = 0;
     this.late = 0;
+    this.lost = false;
     this.stop = new AbortController();
     this.requests = new Requests((message) => this.tell({ request: message }), this.id);
 
@@ -310,6 +312,7 @@ class GatesView {
       ["change:prediction", () => this.answered()],
       ["change:error", () => this.say()],
       ["change:warning", () => this.say()],
+      ["comm_live_update", () => { this.lost = true; this.say(); }],
     ];
     this.watch();
     this.takeData();
@@ -465,6 +468,13 @@ class GatesView {
     this.search.setAttribute("aria-invalid", String(!known));
     if (known && this.search.value !== "") this.tell({ channel: wanted });
     this.say();
+  }
+
+  /** Another channel was chosen since, or there is none of this number. */
+  unfind() {
+    if (this.search.value === "") return;
+    this.search.value = "";
+    this.find();
   }
 
   // Zoom.
@@ -684,6 +694,7 @@ class GatesView {
       labelOf(this.colourChoice).hidden = !this.strip || this.colourChoice.options.length < 2;
       labelOf(this.orderChoice).hidden = this.orderChoice.options.length < 2;
       this.search.max = String(this.gates(this.row).length - 1);
+      if (document.activeElement !== this.search && Number(this.search.value) !== this.channel) this.unfind();
       const pen = this.pen(this.base);
       if (this.strip) this.drawStrip(pen);
       else this.drawBars(pen);
@@ -1029,7 +1040,7 @@ class GatesView {
   }
 
   say(late = "") {
-    const trouble = this.model.get("error") || this.search.validationMessage || late;
+    const trouble = (this.lost ? LOST : "") || this.model.get("error") || this.search.validationMessage || late;
     this.alert.textContent = trouble;
     this.alert.hidden = !trouble;
     this.warning.textContent = this.model.get("warning");

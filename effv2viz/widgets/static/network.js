@@ -7,7 +7,8 @@
  */
 
 const SVG = "http://www.w3.org/2000/svg";
-const SIZE = { width: 1000, height: 190, left: 46, bottom: 30, top: 8 };
+const SIZE = { least: 360, height: 190, left: 46, bottom: 30, top: 8 };
+const LOST = "The kernel that this view belongs to has gone: run the cell again.";
 /** @type {Record<string, number>} */
 const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity };
 let views = 0;
@@ -76,6 +77,8 @@ export default {
     root.append(alert, list, status);
     el.append(root);
 
+    let lost = false;
+    let wide = 0; // in pixels, so that text keeps its size
     /** @returns {Block[]} */
     const blocks = () => model.get("blocks");
     /** @param {string} site */
@@ -86,17 +89,18 @@ export default {
 
     function show() {
       const all = blocks();
-      const svg = draw("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "presentation" });
+      wide = Math.max(SIZE.least, list.clientWidth);
+      const svg = draw("svg", { viewBox: `0 0 ${wide} ${SIZE.height}`, role: "presentation" });
       const hatch = draw("pattern", { id: `${id}-hatch`, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" });
       hatch.append(draw("rect", { width: 6, height: 6, class: "ev-paper" }), draw("line", { x1: 0, y1: 0, x2: 0, y2: 6, class: "ev-hatch" }));
       svg.append(hatch);
       const most = Math.max(...all.map((block) => block.width));
       const tall = SIZE.height - SIZE.bottom - SIZE.top;
-      const step = (SIZE.width - SIZE.left) / all.length;
+      const step = (wide - SIZE.left) / all.length;
       const ground = SIZE.height - SIZE.bottom;
       for (const tick of ticks(most)) {
         const y = ground - (tick / most) * tall;
-        svg.append(draw("line", { x1: SIZE.left - 4, x2: SIZE.width, y1: y, y2: y, class: "ev-grid" }));
+        svg.append(draw("line", { x1: SIZE.left - 4, x2: wide, y1: y, y2: y, class: "ev-grid" }));
         svg.append(draw("text", { x: SIZE.left - 8, y: y + 4, "text-anchor": "end" }, String(tick)));
       }
       all.forEach((block, i) => {
@@ -137,8 +141,8 @@ export default {
       const text = block ? block.text : "";
       status.textContent = `${text}. Height: channels inside the block; foot: squeeze width. Hatched: ${without} blocks without SE. Empty: convolutions outside of blocks.`;
       root.dataset.site = model.get("site");
-      alert.textContent = model.get("error");
-      alert.hidden = !model.get("error");
+      alert.textContent = lost ? LOST : model.get("error");
+      alert.hidden = !alert.textContent;
     }
 
     /** @param {KeyboardEvent} event */
@@ -152,10 +156,15 @@ export default {
     list.addEventListener("keydown", key);
     root.addEventListener("keydown", keepKey);
     /** @type {[string, () => void][]} */
-    const heard = [["change:blocks", show], ["change:site", show], ["change:error", say]];
+    const heard = [
+      ["change:blocks", show], ["change:site", show], ["change:error", say], ["comm_live_update", () => { lost = true; say(); }],
+    ];
     for (const [event, act] of heard) model.on(event, act);
+    const sizes = new ResizeObserver(() => { if (Math.max(SIZE.least, list.clientWidth) !== wide) show(); });
+    sizes.observe(list);
     show();
     return () => {
+      sizes.disconnect();
       for (const [event, act] of heard) model.off(event, act);
       root.remove();
     };

@@ -12,6 +12,7 @@
 
 const TITLES = ["feature map x", "squeeze z", "hidden h", "gate s", "scaled map x \u00b7 s"];
 const CIVIDIS = ["#00224e", "#3b496c", "#707173", "#a59c74", "#e1cc55", "#fee838"];
+const LOST = "The kernel that this view belongs to has gone: run the cell again.";
 /** @type {Record<string, number>} */
 const STEPS = {
   ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity,
@@ -131,6 +132,9 @@ class Stepper {
     this.heard = ["data", "shape", "channel", "step", "pixels", "error"].map((name) => `change:${name}`);
     this.changed = () => this.show();
     for (const event of this.heard) model.on(event, this.changed);
+    this.lost = false;
+    this.gone = () => { this.lost = true; this.show(); };
+    model.on("comm_live_update", this.gone);
     this.sizes = new ResizeObserver(() => this.show());
     this.sizes.observe(this.root);
     this.sight = new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) this.show(); });
@@ -143,6 +147,7 @@ class Stepper {
 
   close() {
     for (const event of this.heard) this.model.off(event, this.changed);
+    this.model.off("comm_live_update", this.gone);
     this.sizes.disconnect();
     this.sight.disconnect();
     this.theme.disconnect();
@@ -219,8 +224,8 @@ class Stepper {
       if (document.activeElement !== this.number) this.number.value = String(channel);
       this.back.disabled = step === 0;
       this.forward.disabled = step === TITLES.length - 1;
-      this.alert.textContent = this.model.get("error");
-      this.alert.hidden = !this.model.get("error");
+      this.alert.textContent = this.lost ? LOST : this.model.get("error");
+      this.alert.hidden = !this.alert.textContent;
       this.status.textContent = `Step ${step + 1} of ${TITLES.length}, ${TITLES[step]}: ${texts[step]}.`;
       Object.assign(this.root.dataset, { step: String(step), channel: String(channel), site: this.model.get("site") });
       this.map(0, step, numbers, 1);
