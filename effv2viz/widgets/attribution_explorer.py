@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import threading
-import time
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -21,26 +19,28 @@ from effv2viz.attribution import (
     find_method,
     list_methods,
 )
-from effv2viz.figures.attribution import attribution_figure, signed_colours, symmetric_limit
+from effv2viz.figures.attribution import attribution_figure
 from effv2viz.figures.gate_attribution import gate_attribution_figure
 from effv2viz.probing import GateStatistics
 from effv2viz.probing.replay import EFFECTS
 from effv2viz.suggestions import unknown_name
+from effv2viz.widgets.attribution_controls import AttributionControls
+from effv2viz.widgets.attribution_numbers import (
+    ATTRIBUTION,
+    EXACT,
+    gate_columns,
+    gate_rows,
+    pixel_picture,
+    strongest_pixels,
+)
 from effv2viz.widgets.attribution_question import OF_A_GATE, Answer, Question, baselines, checks
 from effv2viz.widgets.experiment import Experiment, as_array
 from effv2viz.widgets.packing import GATE, REFERENCE, Column, Picture, pack_pictures
 from effv2viz.widgets.site_view import Row, SiteView
-from effv2viz.widgets.turns import Menu
 from effv2viz.widgets.worker import Worker
 
 EXPLAINS = ("gates", "pixels")
 FIRST = {"gates": "first_order", "pixels": "integrated_gradients"}
-ATTRIBUTION, EXACT = "attribution", "exact ablation"
-STRONGEST = 99.5  # the percentile of a pixel map that its colours reach
-_CHECKS = ("check", "value", "meaning")
-_STRONGEST = ("site", "channel", "gate", "baseline", "attribution", "exact")
-SHOWN = 100  # pixels in the table
-BETWEEN = 0.1  # seconds between two messages of progress
 
 
 class AttributionExplorer(SiteView):
@@ -113,7 +113,7 @@ class AttributionExplorer(SiteView):
             question = self.question()
             if question not in self._answers:
                 self._show_running(True)
-                self._say(self._before())
+                self._controls.say(self._before())
                 self._worker = Worker(lambda cancel: self._answer(question, cancel), self._finished)
         return self
 
@@ -172,10 +172,7 @@ class AttributionExplorer(SiteView):
         """Of gates, a row for each channel of the site in the order shown; of pixels, the hundred strongest."""
         result = self.result
         if isinstance(result, PixelAttribution):
-            values = as_array(result.per_pixel()[0])
-            strongest = np.argsort(-np.abs(values), axis=None, kind="stable")[:SHOWN]
-            places = np.unravel_index(strongest, values.shape)
-            return [{"y": int(y), "x": int(x), ATTRIBUTION: float(values[y, x])} for y, x in zip(*places, strict=True)]
+            return strongest_pixels(result)
         row = self._row()
         return [{"channel": int(c), **{key: float(row[key][c]) for key in row}} for c in self._ranking()]
 
@@ -220,21 +217,10 @@ class AttributionExplorer(SiteView):
             "baseline": ("baseline", self._baselines()),
             "effect": ("effect", EFFECTS[::-1]),
         }
-        self._menus = {name: _menu(*one) for name, one in options.items()}
-        for name, control in self._menus.items():
-            self._mirror(control, {"value": name})
-        self._run = ipywidgets.Button(description="run", button_style="primary", layout={"width": "6em"})
-        self._stop = ipywidgets.Button(description="cancel", disabled=True, layout={"width": "6em"})
-        self._bar = ipywidgets.IntProgress(layout={"width": "14em", "visibility": "hidden"})
-        self._cost = ipywidgets.HTML()
-        self._checks, self._strongest = ipywidgets.HTML(), ipywidgets.HTML()
-        self._run.on_click(lambda _: self._guarded(self._pressed))
-        self._stop.on_click(lambda _: self.cancel())
-        wrapped = {"flex_flow": "row wrap"}
-        controls = ipywidgets.HBox(list(self._menus.values()), layout=wrapped)
-        buttons = ipywidgets.HBox([self._run, self._stop, self._bar, self._cost], layout=wrapped)
-        tables = ipywidgets.HBox([self._checks, self._strongest], layout=wrapped)
-        self.widget = ipywidgets.VBox([controls, buttons, tables, self._front])
+        self._controls = AttributionControls(options, lambda: self._guarded(self._pressed), self.cancel)
+        for name, menu in self._controls.menus.items():
+            self._mirror(menu, {"value": name})
+        self.widget = ipywidgets.VBox([*self._controls.rows, self._front])
         self.widget.add_class("effv2viz-attribution-explorer")
 
     @traitlets.validate("image")
@@ -243,7 +229,7 @@ class AttributionExplorer(SiteView):
 
     @traitlets.validate("target")
     def _check_target(self, proposal: Any) -> int:
-        count = len(self._menus["target"].options)
+        count = len(self._controls.menus["target"].options)
         if not 0 <= proposal.value < count:
             raise ValueError(f"there is no class {proposal.value}: they go from 0 to {count - 1}")
         return proposal.value
@@ -286,28 +272,20 @@ class AttributionExplorer(SiteView):
         result, experiment = self.result, self._experiment
         pictures = [Picture("what the network sees", experiment.labels[self.image], experiment.pixels(self.image))]
         if isinstance(result, PixelAttribution):
-            values = as_array(result.per_pixel()[0])
-            limit = symmetric_limit([values], STRONGEST)
-            coloured = signed_colours(values, limit, pictures[0].pixels)
-            caption = f"orange for, blue against; full colour at {limit:.2g}"
-            pictures.append(Picture(self._title(), caption, coloured))
+            pictures.append(pixel_picture(result, self._title(), pictures[0].pixels))
         self._message = self._sentence()
-        self._say(self._outcome or self._before())
-        self._checks.value = _as_html("How far to believe it", _CHECKS, self.checks())
-        self._strongest.value = _as_html("The strongest gates of all sites", _STRONGEST, self.strongest())
+        self._controls.say(self._outcome or self._before())
+        self._controls.show_tables(self.checks(), self.strongest())
         second = [key for key in (ATTRIBUTION, EXACT) if key in self._row()]
         self._tell(**pack_pictures(pictures), warning=experiment.warning(self.image), second=second)
 
     def _put_back(self) -> None:
-        self._menus["method"].options = self._methods()
-        self._menus["baseline"].options = self._baselines()
-        for name, control in self._menus.items():
-            control.value = getattr(self, name)
+        menus = self._controls.menus
+        menus["method"].options, menus["baseline"].options = self._methods(), self._baselines()
+        for name, menu in menus.items():
+            menu.value = getattr(self, name)
         self._show_running(self._running)
         super()._put_back()
-
-    def _say(self, text: str) -> None:
-        self._cost.value = f"<span>{html.escape(text)}</span>"
 
     def _pressed(self) -> None:
         if not self._running:
@@ -315,23 +293,11 @@ class AttributionExplorer(SiteView):
 
     def _show_running(self, running: bool) -> None:
         self._running = running
-        self._run.disabled, self._stop.disabled = running, not running
-        self._bar.layout.visibility = "visible" if running else "hidden"
-        for name, control in self._menus.items():
-            control.disabled = running or (name == "effect" and self.explains == "pixels")
+        self._controls.show_running(running, without=("effect",) if self.explains == "pixels" else ())
 
     def _answer(self, question: Question, cancel: threading.Event) -> None:
-        told = 0.0
-
-        def progress(done: int, expected: int) -> None:
-            nonlocal told
-            now = time.monotonic()
-            if now - told > BETWEEN:
-                told = now
-                self._bar.max, self._bar.value = max(done, expected), done
-
-        self._bar.value = 0
-        answer = question.ask(self._experiment, self._exact_top, cancel, progress)
+        self._controls.begin()
+        answer = question.ask(self._experiment, self._exact_top, cancel, self._controls.progress)
         self._answers[question] = (answer, checks(self._experiment, question, answer, cancel))
 
     def _finished(self, error: Exception | None) -> None:
@@ -383,27 +349,13 @@ class AttributionExplorer(SiteView):
 
     def _numbers(self) -> Mapping[str, Row]:
         rows, result = self._experiment.rows(self.image), self.result
-        if not isinstance(result, GateAttribution):
-            return rows
-        found = {}
-        for name, row in rows.items():
-            found[name] = {**row, REFERENCE: as_array(result.baseline[name][0])}
-            if len(result):
-                found[name][ATTRIBUTION] = as_array(result[name][0])
-            if result.exact is not None:
-                found[name][EXACT] = as_array(result.exact[name][0])
-        return found
+        return gate_rows(rows, result) if isinstance(result, GateAttribution) else rows
 
     def _columns(self) -> list[Column]:
-        rows = self._rows()
-        columns = {column.key: column for column in self._experiment.columns(self.image)}
+        columns = self._experiment.columns(self.image)
         if isinstance(self.result, GateAttribution):
-            columns[REFERENCE] = Column(REFERENCE, f"baseline ({self.baseline})")
-            for key in (ATTRIBUTION, EXACT):
-                values = [row[key] for row in rows.values() if key in row]
-                if values:
-                    columns[key] = Column.spanning(key, key, values)
-        return list(columns.values())
+            return gate_columns(columns, self._rows(), self.baseline)
+        return columns
 
     def _menu(self) -> Mapping[str, str]:
         return self._experiment.site_labels()
@@ -434,21 +386,3 @@ def attribution_explorer(
         ValueError: as for ``explore``, or for fewer than two exact ablations.
     """
     return AttributionExplorer(model, images, labels=labels, statistics=statistics, exact_top=exact_top)
-
-
-def _menu(name: str, options: Sequence[Any]) -> Menu:
-    return Menu(options=list(options), description=name, style={"description_width": "5em"}, layout={"width": "17em"})
-
-
-def _as_html(caption: str, heads: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """A table of some columns; empty without rows."""
-    if not rows:
-        return ""
-
-    def said(value: Any) -> str:
-        text = f"{value:+.3f}" if isinstance(value, float) else "" if value is None else str(value)
-        return html.escape(text)
-
-    head = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{said(row.get(name))}</td>' for name in heads)}</tr>" for row in rows)
-    return f"<table class='effv2viz-table'><caption>{html.escape(caption)}</caption><tr>{head}</tr>{body}</table>"

@@ -89,7 +89,7 @@ def test_cancel_leaves_everything_as_it_was(view, model, monkeypatch):
     view.cancel()
     view.wait(30)
     assert (view.running, view.result) == (False, None)
-    assert "cancelled" in view._cost.value
+    assert "cancelled" in view._controls._cost.value
     assert not any(module._forward_hooks for module in model.modules())
     monkeypatch.undo()
     assert view.run().wait(60).result is not None
