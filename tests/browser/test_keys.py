@@ -32,6 +32,13 @@ def test_no_key_reaches_the_notebook(page_of):
     menu.select_option(index=0)
     menu.press("ArrowDown")
     expect(menu).to_have_value("1: pullover")
-    page.locator(".effv2viz-gate-explorer .ev-chart").press("Shift+Enter")
+    chart = page.locator(".effv2viz-gate-explorer .ev-chart")
+    root = page.locator(".effv2viz-gate-explorer .effv2viz-gates")
+    expect(root).to_have_attribute("data-mode", "strip")  # by the arrow down in its menu
+    span = root.get_attribute("data-span")
+    chart.press("Control+=")  # the browser's own zoom
+    page.wait_for_timeout(200)
+    assert root.get_attribute("data-span") == span
+    chart.press("Shift+Enter")
     page.wait_for_function(f"({CELLS})()[1] === {before[1] + 1}")  # shortcuts pass
     assert (seen.outside, seen.errors) == ([], [])

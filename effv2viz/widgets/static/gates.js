@@ -199,11 +199,15 @@ function labelOf(control) {
   return /** @type {HTMLElement} */ (control.parentElement);
 }
 
-/** Keys mean something to a notebook, too: it would cut the cell at an x. Those that a view hears stay in it; shortcuts pass.
+/** Whether keys are meant for the notebook or the browser. @param {KeyboardEvent} event */
+function isShortcut(event) {
+  return event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+}
+
+/** Keys mean something to a notebook, too: it would cut the cell at an x. Those that a view hears stay in it.
  * @param {KeyboardEvent} event */
 function keepKey(event) {
-  const shortcut = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
-  if (!shortcut) event.stopPropagation();
+  if (!isShortcut(event)) event.stopPropagation();
 }
 
 /** A view with the controls around it, where it is shown among some. @param {HTMLElement} root @returns {HTMLElement} */
@@ -592,6 +596,7 @@ class GatesView {
 
   /** @param {KeyboardEvent} event */
   key(event) {
+    if (isShortcut(event)) return;
     const step = STEPS[event.key];
     const { rows } = this.matrix;
     if (step !== undefined) {
