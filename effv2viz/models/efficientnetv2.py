@@ -304,7 +304,7 @@ class EfficientNetV2(nn.Module):
     @property
     def stages(self) -> list[nn.Sequential]:
         """The stages in order; ``stages[0]`` is stage 1, since the stem is stage 0 in the paper."""
-        return [self.get_submodule(f"stage{number}") for number in range(1, len(self.variant.stages) + 1)]  # type: ignore[misc]
+        return [getattr(self, f"stage{number}") for number in range(1, len(self.variant.stages) + 1)]
 
     def forward_features(self, x: Tensor) -> Tensor:  # (N, 3, H, W)
         """The feature map before pooling: (N, head_channels, H / 32, W / 32); nano and pico divide by 8."""

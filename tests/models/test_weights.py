@@ -153,16 +153,26 @@ def test_without_a_network_the_error_says_how_to_fetch(tmp_path, monkeypatch):
         nowhere.path(how_to_fetch="On a machine with a network run: effv2viz fetch x")
 
 
-@pytest.fixture
-def hub(server, tmp_path, monkeypatch):
+def set_for_hub(monkeypatch, **settings):
+    """Changes settings of the hub's client. Older ones copy them into the module that downloads."""
+    from huggingface_hub import constants, file_download
+
+    for name, value in settings.items():
+        monkeypatch.setattr(constants, name, value)
+        monkeypatch.setattr(file_download, name, value, raising=False)
+
+
+def address_for_hub(monkeypatch, address):
     from huggingface_hub import constants
 
-    address = f"http://127.0.0.1:{server.server_port}"
     template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, address)
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
+    set_for_hub(monkeypatch, ENDPOINT=address, HUGGINGFACE_CO_URL_TEMPLATE=template)
+
+
+@pytest.fixture
+def hub(server, tmp_path, monkeypatch):
+    address_for_hub(monkeypatch, f"http://127.0.0.1:{server.server_port}")
+    set_for_hub(monkeypatch, HF_HUB_CACHE=str(tmp_path), HF_HUB_DISABLE_PROGRESS_BARS=True)
     return Hub("timm/net")
 
 
@@ -191,9 +201,6 @@ def test_a_hub_file_that_breaks_off_is_never_taken_for_whole(server, hub, tmp_pa
 
 
 def test_without_a_network_the_hub_is_named(hub, monkeypatch):
-    from huggingface_hub import constants
-
-    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, "http://127.0.0.1:9")
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    address_for_hub(monkeypatch, "http://127.0.0.1:9")
     with pytest.raises(WeightsUnavailableError, match=r"model\.safetensors is not at .*models--timm--net.*Run this"):
         hub.path(how_to_fetch="Run this.")
