@@ -81,8 +81,19 @@ def setting_table(head, settings):
     rows = []
     for i, (name, columns) in enumerate(settings):
         values = RESULTS.accuracies(**columns)
-        rows.append([name, *cells(values), against(values, reference) if i else ""])
-    return table([head, "seeds", "accuracy, %", "less the first row, points"], rows)
+        each = ", ".join(f"{value:.1f}" for value in sorted(values.values()))
+        rows.append([name, *cells(values), each, against(values, reference) if i else ""])
+    return table([head, "seeds", "accuracy, %", "of each seed, %", "less the first row, points"], rows)
+
+
+def learned_sentence(settings, least=90):
+    """How many seeds of each setting came above a bound, in percent."""
+    counts = []
+    for name, columns in settings:
+        values = RESULTS.accuracies(**columns).values()
+        if values:
+            counts.append(f"{sum(value > least for value in values)} of {len(values)} seeds ({name})")
+    return [f"Above {least} % came {', '.join(counts)}.", ""]
 
 
 def gate_table(part):
