@@ -17,13 +17,14 @@ class Worker:
     def __init__(self, job: Callable[[threading.Event], None], finished: Callable[[Exception | None], None]) -> None:
         self._job, self._finished = job, finished
         self._cancel = threading.Event()
+        self._over = threading.Event()  # Python 3.11 takes a thread for ended once Ctrl-C has interrupted its join
         self._thread = threading.Thread(target=self._work, name="effv2viz", daemon=True)
         self._thread.start()
 
     @property
     def running(self) -> bool:
         """Whether it is under way."""
-        return self._thread.is_alive()
+        return not self._over.is_set()
 
     def cancel(self) -> None:
         """Asks it to stop; returns at once."""
@@ -36,7 +37,7 @@ class Worker:
             TimeoutError: if it takes longer than so many seconds; it goes on.
         """
         try:
-            self._thread.join(timeout)
+            self._over.wait(timeout)
         except KeyboardInterrupt:
             self.cancel()
             raise
@@ -49,4 +50,7 @@ class Worker:
             self._job(self._cancel)
         except Exception as failure:
             error = failure
-        self._finished(error)
+        try:
+            self._finished(error)
+        finally:
+            self._over.set()
