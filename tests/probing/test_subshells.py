@@ -14,7 +14,7 @@ expected, other = ev.trace(model, images), ev.trace(model, others)
 found, threads = {}, {}
 def same(a, b):
     return all(torch.equal(a[site].gate, b[site].gate) for site in a) and torch.equal(a.logits, b.logits)
-def run(name, pictures, plan):
+def trace_often(name, pictures, plan):
     threads[name] = threading.current_thread().name
     found[name] = []
     for _ in range(15):
@@ -22,7 +22,7 @@ def run(name, pictures, plan):
         with ev.intervene(model, plan):
             model(pictures)
 """
-MAIN, BESIDE = "run('main', images, ev.Zero())", "run('beside', others, ev.Scale(0.5))"
+MAIN, BESIDE = "trace_often('main', images, ev.Zero())", "trace_often('beside', others, ev.Scale(0.5))"
 OUTCOME = """(all(same(t, expected) for t in found['main']), all(same(t, other) for t in found['beside']),
     len(set(threads.values())), any(m._forward_hooks or m._forward_pre_hooks for m in model.modules()))"""
 
