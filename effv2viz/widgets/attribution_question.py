@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Union
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from effv2viz.attribution import (
     GateAttribution,
@@ -25,7 +23,6 @@ from effv2viz.attribution.faithfulness import deletion_curve, spearman
 from effv2viz.attribution.picture_baselines import BASELINES
 from effv2viz.attribution.running import AttributionCancelledError, Progress
 from effv2viz.probing.baselines import Baseline
-from effv2viz.probing.guards import eager
 from effv2viz.widgets.experiment import Experiment
 
 NEXT = "next picture"
@@ -159,27 +156,11 @@ def checks(experiment: Experiment, question: Question, answer: Answer, cancel: t
     if isinstance(answer, PixelAttribution) and question.gate is None:
         picture = experiment.images[question.image][None]
         for name, one in (("this map", answer), ("a random map", random_attribution(picture))):
-            with _stopping(experiment.model, cancel):
-                area = deletion_curve(experiment.model, picture, one, question.target, points=17, batch_size=4).area
+            options: dict[str, Any] = {"points": 17, "batch_size": 4, "cancel": cancel}
+            area = deletion_curve(experiment.model, picture, one, question.target, **options).area
             say(f"deletion, {name}", float(area[0]), "probability left while pixels go, strongest first: low is good")
     say("cost", str(answer.cost), "what it took")
     return rows
-
-
-@contextmanager
-def _stopping(model: nn.Module, cancel: threading.Event) -> Iterator[None]:
-    """While the block lasts, forwards on this thread stop once ``cancel`` is set."""
-    own = threading.get_ident()
-
-    def stop(module: nn.Module, inputs: Any) -> None:
-        if cancel.is_set() and threading.get_ident() == own:
-            raise AttributionCancelledError("cancelled while it was checked")
-
-    hook = eager(model).register_forward_pre_hook(stop)
-    try:
-        yield
-    finally:
-        hook.remove()
 
 
 def _check_ranks(answer: GateAttribution, say: Any) -> None:

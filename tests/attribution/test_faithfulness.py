@@ -1,6 +1,7 @@
 """Measures of faithfulness against Captum's, SciPy's, and networks whose explanation is known."""
 
 import itertools
+import threading
 
 import pytest
 import torch
@@ -9,7 +10,13 @@ from scipy import stats
 from torch import nn
 
 import effv2viz as ev
-from effv2viz.attribution import attribute_gate_pixels, attribute_pixels, picture_baseline, random_attribution
+from effv2viz.attribution import (
+    AttributionCancelledError,
+    attribute_gate_pixels,
+    attribute_pixels,
+    picture_baseline,
+    random_attribution,
+)
 from effv2viz.attribution.faithfulness import (
     deletion_curve,
     draw_squares,
@@ -110,6 +117,21 @@ def test_curves_by_hand(model, pictures):
     torch.testing.assert_close(insertion.probability[:, -1], whole)
     trapezoid = (deletion.probability[:, 1:] + deletion.probability[:, :-1]).sum(1) / 8
     torch.testing.assert_close(deletion.area, trapezoid)
+
+
+@pytest.mark.parametrize("curve", [deletion_curve, insertion_curve])
+def test_a_curve_stops_before_the_next_forward(model, pictures, curve):
+    cancel, calls = threading.Event(), []
+
+    def count(*_):
+        calls.append(1)
+        if len(calls) == 3:
+            cancel.set()
+
+    model.classifier.register_forward_hook(count)
+    with pytest.raises(AttributionCancelledError, match="cancelled after"):
+        curve(model, pictures[:1], random_attribution(pictures[:1]), 0, points=9, batch_size=2, cancel=cancel)
+    assert len(calls) == 3
 
 
 def test_the_right_order_deletes_faster_than_chance():

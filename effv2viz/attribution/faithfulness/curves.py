@@ -6,6 +6,7 @@ is measured depends on the baseline, and half-deleted pictures are none that the
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 from effv2viz.attribution.faithfulness.maps import checked_maps, class_of, must_vary
 from effv2viz.attribution.picture_baselines import PictureBaseline, picture_baseline
 from effv2viz.attribution.pixels import PixelAttribution
+from effv2viz.attribution.running import counted
 from effv2viz.probing.ablation import checked_target
-from effv2viz.probing.guards import checked_images, eager, undisturbed
+from effv2viz.probing.guards import checked_images, eager
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,7 @@ def deletion_curve(
     points: int = 33,
     batch_size: int = 64,
     seed: int = 0,
+    cancel: threading.Event | None = None,
 ) -> Curve:
     """Pixels take the baseline, those that speak most for the target first.
 
@@ -60,11 +63,13 @@ def deletion_curve(
         points: of the curve, at equal distances, with both ends.
         batch_size: pictures per forward.
         seed: of the order of pixels with equal numbers.
+        cancel: once it is set, the call raises ``AttributionCancelledError`` before its next forward.
 
     Raises:
         ValueError: for maps of another shape, with NaN, or with the same number everywhere.
+        AttributionCancelledError: if it was cancelled.
     """
-    return _curve(model, images, attribution, target, baseline, points, batch_size, seed, delete=True)
+    return _curve(model, images, attribution, target, baseline, points, batch_size, seed, cancel, delete=True)
 
 
 def insertion_curve(
@@ -77,12 +82,13 @@ def insertion_curve(
     points: int = 33,
     batch_size: int = 64,
     seed: int = 0,
+    cancel: threading.Event | None = None,
 ) -> Curve:
     """Pixels come back into the baseline, those that speak most for the target first.
 
     Args and errors are those of ``deletion_curve``.
     """
-    return _curve(model, images, attribution, target, baseline, points, batch_size, seed, delete=False)
+    return _curve(model, images, attribution, target, baseline, points, batch_size, seed, cancel, delete=False)
 
 
 @torch.no_grad()
@@ -95,6 +101,7 @@ def _curve(
     points: int,
     batch_size: int,
     seed: int,
+    cancel: threading.Event | None,
     *,
     delete: bool,
 ) -> Curve:
@@ -109,16 +116,15 @@ def _curve(
     start = picture_baseline(model, images, baseline)
     place = _places(maps, seed)  # (N, H, W)
     share = torch.linspace(0, 1, points, device=images.device)
-    with undisturbed(model):
-        logits = torch.cat([model(some) for some in images.split(batch_size)])
-        classes = checked_target(target, logits)
+    with counted(model, cancel, False, n * (points + 1), "curve") as forward:
+        classes = checked_target(target, forward.without_gradients(images, batch_size))
         probability = torch.empty(n, points, device=images.device)
         for image in range(n):
             changed = place[image] < share[:, None, None] * height * width  # (P, H, W)
             kept = changed[:, None] ^ delete  # True where the picture shows
             mixed = torch.where(kept, images[image], start[image])  # (P, C, H, W)
-            answers = torch.cat([model(some) for some in mixed.split(batch_size)])
-            probability[image] = answers.float().softmax(1)[:, classes[image]]
+            answers = forward.without_gradients(mixed, batch_size)
+            probability[image] = answers.softmax(1)[:, classes[image]]
     return Curve(share, probability)
 
 
