@@ -231,6 +231,7 @@ class GatesView {
     this.frame = 0;
     this.late = 0;
     this.lost = false;
+    /** @type {HTMLElement | null} */ this.keeper = null;
     this.stop = new AbortController();
     this.requests = new Requests((message) => this.tell({ request: message }), this.id);
 
@@ -294,7 +295,7 @@ class GatesView {
     );
     el.append(this.root);
 
-    this.sizes = new ResizeObserver(() => this.resized());
+    this.sizes = new ResizeObserver(() => { this.keepKeys(); this.resized(); });
     this.sight = new IntersectionObserver((entries) => { if (entries.some((e) => e.isIntersecting)) this.draw(); });
     this.theme = new MutationObserver(() => {
       for (const wait of [0, 150, 600]) setTimeout(() => this.draw(), wait); // a theme's colours come after its name
@@ -677,6 +678,14 @@ class GatesView {
     return [low, high];
   }
 
+  /** Listens at the view's outermost box, which is there once the chart has been laid out. */
+  keepKeys() {
+    const whole = wholeView(this.root);
+    if (whole === this.keeper) return;
+    this.keeper = whole;
+    whole.addEventListener("keydown", keepKey, { signal: this.stop.signal });
+  }
+
   resized() {
     const lines = this.matrix.rows.length;
     const tall = this.strip ? Math.max(60, Math.min(640, lines * Math.max(8, Math.min(22, 420 / lines)))) : 210;
@@ -689,7 +698,6 @@ class GatesView {
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       if (!this.matrix.rows.length || !this.chart.clientWidth) return;
-      wholeView(this.root).addEventListener("keydown", keepKey, { signal: this.stop.signal }); // again and again it is one
       const started = performance.now();
       this.root.classList.toggle("ev-editable", Boolean(this.editable));
       this.rowChoice.value = this.row;
