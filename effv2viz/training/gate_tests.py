@@ -12,6 +12,8 @@ from effv2viz.probing import GateStatistics, find_se, intervene, trace
 from effv2viz.probing.interventions import Intervention
 from effv2viz.probing.sites import Site
 
+BATCH = 250  # pictures in a forward, for the sake of memory
+
 
 @dataclass(frozen=True)
 class Given(Intervention):
@@ -26,9 +28,6 @@ class Given(Intervention):
     def new_gate(self, gate: Tensor, site: Site, chosen: Tensor) -> Tensor:
         """See ``Intervention``."""
         return self.gates[site.name].to(gate)[:, chosen]
-
-
-BATCH = 250  # pictures in a forward, for the sake of memory
 
 
 @torch.no_grad()

@@ -54,5 +54,5 @@ def pixel_picture(answer: PixelAttribution, title: str, pixels: np.ndarray) -> P
     """The map over the picture that it explains, (H, W, 3) in [0, 1]."""
     values = as_array(answer.per_pixel()[0])
     limit = symmetric_limit([values], STRONGEST)
-    caption = f"red for, blue against; full colour at {limit:.2g}"
+    caption = f"orange for, blue against; full colour at {limit:.2g}"
     return Picture(title, caption, signed_colours(values, limit, pixels))
