@@ -245,11 +245,21 @@ def cost_verdict(cost):
         f"{min(values):+.0f} to {max(values):+.0f} % for {model.removeprefix('efficientnetv2_')}"
         for model, values in times.items()
     ]
-    noise = -min(min(values) for values in times.values())
-    return [
-        f"- Multiply-adds: **yes**, {min(shares['macs']):.2f} to {max(shares['macs']):.2f} %.",
-        f"- Parameters: **no**, {min(shares['parameters']):.0f} to {max(shares['parameters']):.0f} %.",
-        f"- Time of a forward pass: {'; '.join(spans)}. SE cannot save time, so what stands below zero is noise: about"
-        f" {max(noise, 0):.0f} points here. More than its multiply-adds say, in small networks; not to be told from"
-        " nothing in large ones.",
+    noise = max(0, -min(min(values) for values in times.values()))
+    above = [model.removeprefix("efficientnetv2_") for model, values in times.items() if min(values) > noise]
+    rest = [
+        model.removeprefix("efficientnetv2_") for model in times if model.removeprefix("efficientnetv2_") not in above
     ]
+    return [
+        f"- Multiply-adds: {cheap(shares['macs'])}",
+        f"- Parameters: {cheap(shares['parameters'])}",
+        f"- Time of a forward pass: {'; '.join(spans)}. SE cannot save time, so what stands below zero is noise: about"
+        f" {noise:.0f} points here. Above it: {', '.join(above) or 'none'}. Not to be told from nothing:"
+        f" {', '.join(rest) or 'none'}.",
+    ]
+
+
+def cheap(shares, little=1):
+    """Whether shares in percent are little, and the shares."""
+    word = "yes" if max(shares) <= little else "no" if min(shares) > little else "in some networks"
+    return f"**{word}**, {min(shares):.2f} to {max(shares):.2f} % (little: at most {little} %)."
