@@ -283,7 +283,8 @@ def yours_or_ours(fn: Callable[..., Any], exercise: Exercise) -> Callable[..., A
     """
     if _checked(fn, exercise).ok:
         return fn
-    print(f"{exercise.name} is not solved yet, so this cell runs the course's own.\nSolve it, then run this cell again.")
+    print(f"{exercise.name} is not solved yet, so this cell runs the course's own.")
+    print("Solve it, then run this cell again.")
     return exercise.solution
 
 
